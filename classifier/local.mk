@@ -1,0 +1,1 @@
+# Message -> tokens -> score -> verdict. Includes db/ and lib/.

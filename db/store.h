@@ -1,0 +1,229 @@
+/*
+ * The store: keyed records that survive a crash, behind one interface for every driver.
+ *
+ *	lmdb:DIR     two LMDB environments in DIR, for policy and for tokens (the default)
+ *	mem:         this process' memory, gone at its end (replay, tests)
+ *
+ * Calls complete through a callback. With an embedded driver a read completes before the call
+ * returns; an update completes later, from store_dispatch(), which the owner of the store calls
+ * whenever store_poll_fd() is readable. A program without an event loop calls store_wait().
+ * A struct store belongs to one thread, which makes all calls and gets all callbacks;
+ * store_get() and store_get_many() alone may be called by any thread at any time.
+ *
+ * What has been written and answered with STORE_OK is on the disk.
+ */
+#ifndef GREYLAG_DB_STORE_H
+#define GREYLAG_DB_STORE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <glib.h>
+
+struct store;
+
+enum store_result {
+	STORE_OK,
+	STORE_NOT_FOUND,
+	STORE_UNAVAILABLE, /* nothing was done, nothing will be */
+	STORE_UNCERTAIN,   /* past the deadline: it may be done yet, or not */
+	STORE_FULL,        /* no room on the disk or in the map; nothing was done */
+	STORE_CORRUPT,
+};
+
+const char *store_result_text(enum store_result result);
+
+/* The spaces of keys. Each is a database of its own in LMDB and a key prefix elsewhere. */
+enum store_space {
+	/* policy environment */
+	STORE_TRIPLETS, /* what greylisting knows of sender and recipient */
+	STORE_CLIENTS,  /* passes of a client address (auto-whitelist) */
+	STORE_ALLOWED,  /* the operator's exceptions, few */
+	STORE_HOURS,    /* cells: statistics of an hour */
+	/* token environment */
+	STORE_TOKENS,   /* cells: counts of a word */
+	STORE_SLOTS,    /* cells: pages of the logistic voices' tables */
+	STORE_MESSAGES, /* the registry of trained messages */
+	STORE_MEMORY,   /* remembered messages' features, for rehearsal */
+	STORE_MODEL,    /* few records: totals, weights, parameters */
+	STORE_SPACES,
+};
+
+enum store_environment { STORE_POLICY, STORE_TOKEN };
+
+struct store_space_info {
+	const char *name;
+	enum store_environment environment;
+	bool cells;   /* values are cells, changed by deltas alone or put whole */
+	bool expires; /* records carry a time at which they go */
+};
+
+extern const struct store_space_info store_spaces[STORE_SPACES];
+
+struct store_bytes {
+	const void *data;
+	size_t length;
+};
+
+#define STORE_KEY_MAX 500 /* bytes */
+
+/*
+ * Cells: a value seen as an array of signed 32-bit numbers, big-endian. A delta to a cell past
+ * the value's end lengthens the value by zeros. A sum that would leave the range of a number is
+ * refused: the cell keeps what it had. Deltas commute.
+ */
+enum store_cell_op { STORE_ADD, STORE_MAX };
+
+struct store_cell {
+	uint32_t index;
+	enum store_cell_op op;
+	int32_t delta;
+};
+
+#define STORE_CELLS_MAX 510 /* cells in a value, so that one value of them fits an LMDB page */
+
+int32_t store_cell_get(const struct store_bytes *value, uint32_t index); /* 0 past the end */
+
+struct store_delta {
+	enum store_space space;
+	struct store_bytes key;
+	const struct store_cell *cells;
+	size_t n_cells;
+	int64_t expires; /* seconds since 1970 for a record that is new by it; 0 never */
+};
+
+struct store_options {
+	const char *uri;
+	bool create;           /* make the folder and the store if missing (mode 0700) */
+	bool read_only;        /* no writer thread, no write lock; a missing store is an error */
+	uint64_t map_size;     /* bytes of address space an environment starts with; it grows; 0 = 64 GiB */
+	uint64_t max_triplets; /* records in STORE_TRIPLETS before the one that would expire first
+	                          among a sample makes room; 0 = no bound */
+};
+
+#define STORE_ERROR (g_quark_from_static_string("store"))
+
+/* Opens after fork(2), once a process and folder. A store of a newer schema, and one that is no
+ * store, are refused with a message for the postmaster. NULL and an error on failure. */
+struct store *store_open(const struct store_options *options, GError **error);
+
+/* Completes what is outstanding (commits what waits), then closes. Clears the pointer. */
+void store_close(struct store **store);
+
+/* A program started as root becomes the owner of the store at URI, so that it leaves no file
+ * there that the daemon cannot read. Does nothing for others. */
+bool store_become_owner(const char *uri, GError **error);
+
+/* The store's own secret for lib/keyedhash, made with the store. */
+const uint8_t *store_hash_key(const struct store *store);
+
+/* -- completion -- */
+
+int store_poll_fd(const struct store *store); /* readable when store_dispatch() has work */
+void store_dispatch(struct store *store);
+void store_wait(struct store *store); /* dispatches until nothing is outstanding */
+size_t store_outstanding(const struct store *store);
+
+/* -- reads -- */
+
+/* VALUE is NULL unless STORE_OK; it is valid, and read in place, only during the call. */
+typedef void (*store_value_fn)(
+    void *context, size_t index, enum store_result result, const struct store_bytes *value);
+
+struct store_call {
+	unsigned timeout; /* milliseconds; 0 waits as long as it takes */
+	/* May be NULL. JOB is that of store_update() on STORE_OK, else NULL. */
+	void (*done)(void *context, enum store_result result, void *job);
+	void *context;
+};
+
+void store_get(struct store *store, enum store_space space, struct store_bytes key,
+    unsigned timeout, store_value_fn value, void *context);
+
+/* VALUE is called once for each key, with its index, in any order. Sorted keys are faster. */
+void store_get_many(struct store *store, enum store_space space, const struct store_bytes *keys,
+    size_t n_keys, unsigned timeout, store_value_fn value, void *context);
+
+/* -- writes -- */
+
+/*
+ * Atomic update: UPDATE sees the old bytes (NULL if there is none) and says through CHANGE what
+ * shall be there instead; saying nothing leaves all as it was. It must be pure: it may run on
+ * another thread, and more than once, CHANGE being empty each time. It may touch only JOB, which
+ * belongs to the store from the call on, is handed to done() when the update is on the disk (the
+ * results are in it), and is freed by FREE_JOB after that.
+ *
+ * Everything one update says through CHANGE is one transaction. Updates of one environment that
+ * wait at the same time share a commit.
+ */
+struct store_change;
+
+void store_change_put(
+    struct store_change *change, const void *value, size_t length, int64_t expires);
+void store_change_delete(struct store_change *change);
+/* To other keys of the same environment, in the same transaction. Keys and values are copied. */
+void store_change_also_add(struct store_change *change, const struct store_delta *delta);
+void store_change_also_put(struct store_change *change, enum store_space space,
+    struct store_bytes key, struct store_bytes value, int64_t expires);
+void store_change_also_delete(
+    struct store_change *change, enum store_space space, struct store_bytes key);
+
+typedef void (*store_update_fn)(
+    const struct store_bytes *old, struct store_change *change, void *job);
+
+void store_update(struct store *store, enum store_space space, struct store_bytes key,
+    store_update_fn update, void *job, GDestroyNotify free_job, const struct store_call *call);
+
+/* Applies commutative deltas, all of one environment, in one transaction. They are copied. */
+void store_add_many(struct store *store, const struct store_delta *deltas, size_t n_deltas,
+    const struct store_call *call);
+
+/* -- scans and expiry -- */
+
+/* Where a scan stands; all zero at its beginning. Opaque bytes of the driver's. */
+struct store_cursor {
+	bool end;
+	uint16_t length;
+	uint8_t bytes[STORE_KEY_MAX];
+};
+
+/* Return false to stop the scan after this record. */
+typedef bool (*store_record_fn)(void *context, const struct store_bytes *key,
+    const struct store_bytes *value, int64_t expires);
+
+/* Shows up to LIMIT records past the cursor and moves it. Records put or deleted meanwhile may
+ * or may not be seen; all others are seen once with an embedded driver, at least once else.
+ * The callback makes no calls to the store. */
+void store_scan(struct store *store, enum store_space space, struct store_cursor *cursor,
+    unsigned limit, store_record_fn record, const struct store_call *call);
+
+/* Looks at up to LIMIT records past the cursor and deletes those whose time is over at NOW.
+ * *RET_EXPIRED, valid when done() is called, is the number. A driver whose server expires by
+ * itself does nothing and sets the cursor's end. */
+void store_expire(struct store *store, enum store_space space, struct store_cursor *cursor,
+    unsigned limit, int64_t now, uint64_t *ret_expired, const struct store_call *call);
+
+/* -- care -- */
+
+struct store_status {
+	const char *driver;
+	uint64_t records[STORE_SPACES];
+	bool approximate;    /* the counts are estimates */
+	uint64_t bytes_used; /* on disk or in the server's memory */
+	uint64_t commits, updates, evicted; /* since it was opened */
+	size_t waiting;      /* updates not yet committed */
+};
+
+enum store_result store_status(struct store *store, struct store_status *ret_status);
+
+/* Reads every record and checks that what is counted is there. Calls PROBLEM with a sentence for
+ * each finding. CHECK may be NULL; it says whether a record's value is well formed. */
+typedef bool (*store_check_fn)(
+    enum store_space space, const struct store_bytes *key, const struct store_bytes *value);
+enum store_result store_check(struct store *store, store_check_fn check,
+    void (*problem)(void *context, const char *sentence), void *context);
+
+/* Hot, consistent copy of an environment each, as a folder that "lmdb:FOLDER" opens. */
+bool store_backup(struct store *store, const char *folder, GError **error);
+
+#endif

@@ -1,0 +1,10 @@
+# What both halves need and no library gives. Includes nothing of the other folders.
+noinst_LIBRARIES += lib/libgreylag.a
+lib_libgreylag_a_SOURCES = \
+	lib/address.c lib/address.h \
+	lib/keyedhash.c lib/keyedhash.h \
+	lib/log.c lib/log.h \
+	lib/pattern.c lib/pattern.h \
+	lib/settings.c lib/settings.h \
+	lib/settings_table.c
+LIB_LIBS = lib/libgreylag.a $(GLIB_LIBS) $(PCRE2_LIBS) $(SODIUM_LIBS)

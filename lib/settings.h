@@ -1,0 +1,122 @@
+/*
+ * The settings of all programs: one table of rows (settings_table.c), from which the parser, the
+ * messages, --show-config, the sample file and greylag.conf(5) are made or checked.
+ *
+ * A struct settings is a value: read it whole, use it, replace it by another on reload.
+ */
+#ifndef GREYLAG_LIB_SETTINGS_H
+#define GREYLAG_LIB_SETTINGS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <glib.h>
+
+enum setting_type {
+	SETTING_TYPE_TEXT,
+	SETTING_TYPE_LIST,     /* words separated by white space or commas */
+	SETTING_TYPE_ON_OFF,   /* on, off */
+	SETTING_TYPE_CHOICE,   /* one of the words in .choices; its value is its index */
+	SETTING_TYPE_NUMBER,   /* whole number */
+	SETTING_TYPE_DECIMAL,  /* number with a fraction, locale-independent */
+	SETTING_TYPE_DURATION, /* 60s 5m 24h 35d; a bare number means seconds; value in seconds */
+	SETTING_TYPE_SIZE,     /* 64M 1G, powers of 1024; a bare number means bytes; value in bytes */
+	SETTING_TYPE_MODE,     /* octal file mode */
+};
+
+/* In the order of the table, which is the order of the sample file. */
+enum setting {
+	SETTING_STORE_URI,
+	SETTING_STORE_MAP_SIZE,
+	SETTING_STORE_MAX_TRIPLETS,
+	SETTING_STORE_TIMEOUT,
+
+	SETTING_POLICY_LISTEN,
+	SETTING_POLICY_SOCKET_MODE,
+	SETTING_POLICY_USER,
+	SETTING_POLICY_MAX_CONNECTIONS,
+	SETTING_POLICY_IDLE_TIMEOUT,
+
+	SETTING_GREYLIST_MODE,
+	SETTING_GREYLIST_DELAY,
+	SETTING_GREYLIST_RETRY_WINDOW,
+	SETTING_GREYLIST_LIFETIME,
+	SETTING_GREYLIST_IPV4_PREFIX,
+	SETTING_GREYLIST_IPV6_PREFIX,
+	SETTING_GREYLIST_MATCH_BY_NAME,
+	SETTING_GREYLIST_AUTO_WHITELIST_AFTER,
+	SETTING_GREYLIST_ACTION,
+	SETTING_GREYLIST_TEXT,
+	SETTING_GREYLIST_WHEN,
+	SETTING_GREYLIST_NULL_SENDER,
+	SETTING_GREYLIST_PRIVACY,
+
+	SETTING_WHITELIST_CLIENTS,
+	SETTING_WHITELIST_RECIPIENTS,
+	SETTING_WHITELIST_SENDERS,
+	SETTING_WHITELIST_OPT_IN,
+	SETTING_WHITELIST_NETWORKS,
+	SETTING_WHITELIST_FINGERPRINTS,
+
+	SETTING_LOG_TARGET,
+	SETTING_LOG_LEVEL,
+
+	SETTING_COUNT,
+};
+
+struct setting_row {
+	const char *section, *key;
+	enum setting_type type;
+	double minimum, maximum;   /* allowed values, in seconds, bytes or as they are; both
+	                              included; both 0 where the type has no range */
+	const char *choices;       /* "enforce observe off", for SETTING_TYPE_CHOICE */
+	const char *default_value; /* as it would stand in the file */
+	const char *help;          /* a sentence or two for the sample file, without newlines */
+};
+
+/* The words of SETTING_GREYLIST_MODE, _WHEN and _NULL_SENDER, in the order of their rows. */
+enum greylist_mode { GREYLIST_ENFORCE, GREYLIST_OBSERVE, GREYLIST_OFF };
+enum greylist_when { GREYLIST_ALL, GREYLIST_SUSPICIOUS };
+enum greylist_null_sender { GREYLIST_NULL_AT_RCPT, GREYLIST_NULL_AT_DATA };
+
+#define SETTINGS_ERROR (g_quark_from_static_string("settings"))
+
+struct settings;
+
+const struct setting_row *settings_row(enum setting setting);
+
+/* The file that is read without -c: $(sysconfdir)/greylag/greylag.conf. */
+const char *settings_default_path(void);
+
+/* All defaults. */
+struct settings *settings_new(void);
+void settings_free(struct settings *settings);
+
+/*
+ * Reads the file at PATH over the present values. Every error of the file is in the message, a
+ * line each: "FILE:LINE: section.key: what is wrong, what is allowed". On failure nothing of
+ * SETTINGS has changed. A list or text given again replaces the earlier value.
+ */
+bool settings_read(struct settings *settings, const char *path, GError **error);
+
+/* "section.key=value", as -o takes it. */
+bool settings_assign(struct settings *settings, const char *assignment, GError **error);
+
+/* What the rows cannot say each alone: retry_window > delay, lifetime > retry_window and the
+ * like. To be called after the last assignment. */
+bool settings_check(const struct settings *settings, GError **error);
+
+int64_t settings_number(const struct settings *settings, enum setting setting);
+double settings_decimal(const struct settings *settings, enum setting setting);
+bool settings_on(const struct settings *settings, enum setting setting);
+const char *settings_text(const struct settings *settings, enum setting setting);
+/* NULL-terminated; owned by SETTINGS. */
+const char *const *settings_list(const struct settings *settings, enum setting setting);
+
+/* All settings as a file that settings_read() takes, without comments. */
+void settings_print(const struct settings *settings, FILE *out);
+/* The commented sample file: every row with help, type, range, and the default commented out. */
+void settings_print_sample(FILE *out);
+
+#endif

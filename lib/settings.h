@@ -107,6 +107,11 @@ bool settings_assign(struct settings *settings, const char *assignment, GError *
  * like. To be called after the last assignment. */
 bool settings_check(const struct settings *settings, GError **error);
 
+/* All of it, as every program begins: the defaults, then the file at PATH (NULL: the default one,
+ * which may be missing), then the assignments (NULL-terminated, or NULL), then the check. */
+struct settings *settings_load(
+    const char *path, const char *const *assignments, GError **error);
+
 int64_t settings_number(const struct settings *settings, enum setting setting);
 double settings_decimal(const struct settings *settings, enum setting setting);
 bool settings_on(const struct settings *settings, enum setting setting);
@@ -114,6 +119,8 @@ const char *settings_text(const struct settings *settings, enum setting setting)
 /* NULL-terminated; owned by SETTINGS. */
 const char *const *settings_list(const struct settings *settings, enum setting setting);
 
+/* The value as it would stand in a file; to be freed with g_free(). */
+char *settings_format(const struct settings *settings, enum setting setting);
 /* All settings as a file that settings_read() takes, without comments. */
 void settings_print(const struct settings *settings, FILE *out);
 /* The commented sample file: every row with help, type, range, and the default commented out. */

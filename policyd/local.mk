@@ -1,8 +1,27 @@
 # The policy server and its tools. Includes classifier/, db/ and lib/.
 noinst_LIBRARIES += policyd/libpolicy.a
 policyd_libpolicy_a_SOURCES = \
+	policyd/allowed.c policyd/allowed.h \
+	policyd/client.c policyd/client.h \
 	policyd/clientname.c policyd/clientname.h \
+	policyd/decision.c policyd/decision.h \
+	policyd/delivery.c policyd/delivery.h \
 	policyd/envelope.c policyd/envelope.h \
+	policyd/greylist.c policyd/greylist.h \
+	policyd/keeper.c policyd/keeper.h \
+	policyd/listener.c policyd/listener.h \
+	policyd/messages.c policyd/messages.h \
+	policyd/policy.c policyd/policy.h \
+	policyd/privileges.c policyd/privileges.h \
 	policyd/protocol.c policyd/protocol.h \
+	policyd/reason.c policyd/reason.h \
+	policyd/rules.c policyd/rules.h \
+	policyd/server.c policyd/server.h \
+	policyd/tally.c policyd/tally.h \
+	policyd/triplet.c policyd/triplet.h \
 	policyd/whitelist.c policyd/whitelist.h
-POLICYD_LIBS = policyd/libpolicy.a $(DB_LIBS) $(PSL_LIBS)
+POLICYD_LIBS = policyd/libpolicy.a $(DB_LIBS) $(PSL_LIBS) $(EV_LIBS) $(SYSTEMD_LIBS)
+
+sbin_PROGRAMS += policyd/greylagd
+policyd_greylagd_SOURCES = policyd/greylagd.c
+policyd_greylagd_LDADD = $(POLICYD_LIBS)

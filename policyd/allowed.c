@@ -1,0 +1,138 @@
+/* Record (db/record.h), allowed at 1795000000 for an hour: 01  01 04 6a fd 86 c0  02 04 6a fd 94 d0 */
+#include "policyd/allowed.h"
+
+#include <string.h>
+
+#include "db/record.h"
+#include "lib/settings.h"
+
+#define ALLOWED_VERSION 1
+
+enum allowed_tag { TAG_SINCE = 1, TAG_UNTIL };
+
+/* Exceptions are made by hand: more than so many are a mistake. */
+#define ALLOWED_MAX 100000
+
+bool
+allowed_decode(const struct store_bytes *bytes, struct allowed_entry *ret_entry)
+{
+	struct allowed_entry entry = {0};
+	struct record_reader reader;
+	struct record_field f;
+	uint8_t version;
+
+	record_reader_init(&reader, bytes->data, bytes->length, &version);
+	while (record_next(&reader, &f)) {
+		switch (f.tag) {
+		case TAG_SINCE: entry.since = (int64_t)record_number(&reader, &f); break;
+		case TAG_UNTIL: entry.until = (int64_t)record_number(&reader, &f); break;
+		}
+	}
+	if (version == 0 || reader.broken)
+		return false;
+	*ret_entry = entry;
+	return true;
+}
+
+size_t
+allowed_encode(const struct allowed_entry *entry, uint8_t ret_bytes[ALLOWED_RECORD_MAX])
+{
+	struct record_writer w;
+
+	record_writer_init(&w, ret_bytes, ALLOWED_RECORD_MAX);
+	record_write_version(&w, ALLOWED_VERSION);
+	record_write_number(&w, TAG_SINCE, (uint64_t)entry->since);
+	if (entry->until)
+		record_write_number(&w, TAG_UNTIL, (uint64_t)entry->until);
+	return w.used;
+}
+
+static bool
+looks_like_domain(const char *text)
+{
+	bool dot = false;
+
+	for (const char *p = text; *p; p++) {
+		if (!g_ascii_isalnum(*p) && !strchr("-._", *p))
+			return false;
+		dot |= *p == '.';
+	}
+	return dot && text[0] != '.' && strlen(text) < 254;
+}
+
+bool
+allowed_parse(const char *text, char **ret_key, GError **error)
+{
+	struct prefix prefix;
+	char buffer[PREFIX_TEXT_SIZE];
+
+	if (prefix_parse(text, &prefix)) {
+		*ret_key = g_strdup(prefix_format(&prefix, buffer));
+		return true;
+	}
+	if (looks_like_domain(text)) {
+		*ret_key = g_ascii_strdown(text, -1);
+		return true;
+	}
+	g_set_error(error, SETTINGS_ERROR, 0,
+	    "\"%s\" is no address, no network like 192.0.2.0/24 and no domain", text);
+	return false;
+}
+
+struct scan {
+	struct allowed *allowed;
+	int64_t now;
+	enum store_result result;
+};
+
+static bool
+take_up(void *context, const struct store_bytes *key, const struct store_bytes *value,
+    int64_t expires G_GNUC_UNUSED)
+{
+	struct scan *scan = context;
+	struct allowed_entry entry;
+	struct prefix prefix;
+	g_autofree char *text = g_strndup(key->data, key->length);
+
+	if (!allowed_decode(value, &entry) || (entry.until && entry.until <= scan->now))
+		return true;
+	whitelist_add(scan->allowed->clients, text, NULL);
+	if (!prefix_parse(text, &prefix))
+		whitelist_add(scan->allowed->senders, text, NULL);
+	return true;
+}
+
+static void
+scanned(void *context, enum store_result result, void *job G_GNUC_UNUSED)
+{
+	struct scan *scan = context;
+
+	scan->result = result;
+}
+
+struct allowed *
+allowed_read(struct store *store, int64_t now)
+{
+	struct store_cursor cursor = {0};
+	struct scan scan = {.allowed = g_new0(struct allowed, 1), .now = now};
+	struct store_call call = {.done = scanned, .context = &scan};
+
+	scan.result = STORE_UNAVAILABLE;
+	scan.allowed->clients = whitelist_new(WHITELIST_CLIENTS);
+	scan.allowed->senders = whitelist_new(WHITELIST_ADDRESSES);
+	store_scan(store, STORE_ALLOWED, &cursor, ALLOWED_MAX, take_up, &call);
+	if (scan.result == STORE_OK)
+		return scan.allowed;
+	allowed_free(scan.allowed);
+	return NULL;
+}
+
+void
+allowed_free(struct allowed *allowed)
+{
+	if (!allowed)
+		return;
+	whitelist_free(allowed->clients);
+	whitelist_free(allowed->senders);
+	g_free(allowed);
+}

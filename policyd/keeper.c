@@ -1,0 +1,203 @@
+#include "policyd/keeper.h"
+
+#include <ev.h>
+#include <glib.h>
+
+#include "lib/log.h"
+
+#define FLUSH_INTERVAL   1.0 /* counters */
+#define CARE_INTERVAL    5.0 /* exceptions; opening the store again */
+#define EXPIRE_INTERVAL  0.1
+#define EXPIRE_RECORDS   500 /* looked at in a step: some hundred microseconds */
+#define PASS_INTERVAL    600 /* seconds from the end of a pass over all records to the next */
+
+/* The spaces of which the daemon lets records go, in turn. */
+static const enum store_space expiring[] = {
+    STORE_TRIPLETS, STORE_CLIENTS, STORE_ALLOWED, STORE_HOURS};
+
+struct keeper {
+	struct ev_loop *loop;
+	struct policy *policy;
+	struct tally *tally;
+	char *uri;
+	struct store_options options;
+	struct store *store;
+	struct ev_io completions;
+	struct ev_timer flush, care, expire;
+
+	unsigned space; /* index into expiring[] */
+	struct store_cursor cursor;
+	bool step_under_way;
+	uint64_t step_expired, expired;
+	int64_t last_pass;
+};
+
+static int64_t
+now(const struct keeper *keeper)
+{
+	return (int64_t)ev_now(keeper->loop);
+}
+
+static void
+on_completions(struct ev_loop *loop G_GNUC_UNUSED, struct ev_io *watcher, int events G_GNUC_UNUSED)
+{
+	struct keeper *keeper = watcher->data;
+
+	store_dispatch(keeper->store);
+}
+
+static void
+try_open(struct keeper *keeper)
+{
+	g_autoptr(GError) error = NULL;
+
+	keeper->store = store_open(&keeper->options, &error);
+	if (!keeper->store) {
+		log_limited(LOG_LEVEL_ERROR, "store", "%s; mail is let in until it opens",
+		    error->message);
+		return;
+	}
+	ev_io_init(&keeper->completions, on_completions, store_poll_fd(keeper->store), EV_READ);
+	keeper->completions.data = keeper;
+	ev_io_start(keeper->loop, &keeper->completions);
+	policy_set_store(keeper->policy, keeper->store);
+	log_line(LOG_LEVEL_INFO, "store %s is open", keeper->uri);
+}
+
+static void
+on_flush(struct ev_loop *loop G_GNUC_UNUSED, struct ev_timer *timer, int events G_GNUC_UNUSED)
+{
+	struct keeper *keeper = timer->data;
+
+	if (keeper->store)
+		tally_flush(keeper->tally, keeper->store, now(keeper));
+	log_flush();
+}
+
+static void
+on_care(struct ev_loop *loop G_GNUC_UNUSED, struct ev_timer *timer, int events G_GNUC_UNUSED)
+{
+	struct keeper *keeper = timer->data;
+
+	if (!keeper->store)
+		try_open(keeper);
+	if (keeper->store)
+		policy_read_allowed(keeper->policy, now(keeper));
+}
+
+/* -- expiry -- */
+
+static void
+next_space(struct keeper *keeper)
+{
+	keeper->cursor = (struct store_cursor){0};
+	if (++keeper->space < G_N_ELEMENTS(expiring))
+		return;
+	keeper->space = 0;
+	keeper->last_pass = now(keeper);
+}
+
+static void
+on_expired(void *context, enum store_result result, void *job G_GNUC_UNUSED)
+{
+	struct keeper *keeper = context;
+
+	keeper->step_under_way = false;
+	if (result != STORE_OK) {
+		log_limited(LOG_LEVEL_WARNING, "expiry", "cannot expire records: %s",
+		    store_result_text(result));
+		return;
+	}
+	keeper->expired += keeper->step_expired;
+	if (keeper->cursor.end)
+		next_space(keeper);
+}
+
+static void
+on_expire(struct ev_loop *loop G_GNUC_UNUSED, struct ev_timer *timer, int events G_GNUC_UNUSED)
+{
+	struct keeper *keeper = timer->data;
+	struct store_call call = {.done = on_expired, .context = keeper};
+	bool resting = keeper->space == 0 && keeper->cursor.length == 0 && keeper->last_pass &&
+	    now(keeper) - keeper->last_pass < PASS_INTERVAL;
+
+	if (!keeper->store || keeper->step_under_way || resting)
+		return;
+	keeper->step_under_way = true;
+	keeper->step_expired = 0;
+	store_expire(keeper->store, expiring[keeper->space], &keeper->cursor, EXPIRE_RECORDS,
+	    now(keeper), &keeper->step_expired, &call);
+}
+
+/* -- life -- */
+
+static void
+start_timer(struct keeper *keeper, struct ev_timer *timer,
+    void (*callback)(struct ev_loop *, struct ev_timer *, int), ev_tstamp interval)
+{
+	ev_timer_init(timer, callback, interval, interval);
+	timer->data = keeper;
+	ev_timer_start(keeper->loop, timer);
+}
+
+struct keeper *
+keeper_new(struct ev_loop *loop, const struct settings *settings, struct policy *policy,
+    struct tally *tally)
+{
+	struct keeper *keeper = g_new0(struct keeper, 1);
+
+	keeper->loop = loop;
+	keeper->policy = policy;
+	keeper->tally = tally;
+	keeper->uri = g_strdup(settings_text(settings, SETTING_STORE_URI));
+	keeper->options = (struct store_options){
+	    .uri = keeper->uri,
+	    .create = true,
+	    .map_size = (uint64_t)settings_number(settings, SETTING_STORE_MAP_SIZE),
+	    .max_triplets = (uint64_t)settings_number(settings, SETTING_STORE_MAX_TRIPLETS),
+	};
+	try_open(keeper);
+	if (keeper->store)
+		policy_read_allowed(policy, now(keeper));
+	start_timer(keeper, &keeper->flush, on_flush, FLUSH_INTERVAL);
+	start_timer(keeper, &keeper->care, on_care, CARE_INTERVAL);
+	start_timer(keeper, &keeper->expire, on_expire, EXPIRE_INTERVAL);
+	return keeper;
+}
+
+void
+keeper_free(struct keeper *keeper)
+{
+	if (!keeper)
+		return;
+	ev_timer_stop(keeper->loop, &keeper->flush);
+	ev_timer_stop(keeper->loop, &keeper->care);
+	ev_timer_stop(keeper->loop, &keeper->expire);
+	if (keeper->store) {
+		store_wait(keeper->store);
+		tally_flush(keeper->tally, keeper->store, now(keeper));
+		ev_io_stop(keeper->loop, &keeper->completions);
+		store_close(&keeper->store);
+	}
+	policy_set_store(keeper->policy, NULL);
+	g_free(keeper->uri);
+	g_free(keeper);
+}
+
+struct store *
+keeper_store(const struct keeper *keeper)
+{
+	return keeper->store;
+}
+
+uint64_t
+keeper_expired(const struct keeper *keeper)
+{
+	return keeper->expired;
+}
+
+int64_t
+keeper_last_pass(const struct keeper *keeper)
+{
+	return keeper->last_pass;
+}

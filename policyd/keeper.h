@@ -1,0 +1,31 @@
+/*
+ * Who keeps the store for a daemon: opens it, and again while it cannot be opened (mail goes on
+ * meanwhile), lets its completions in, and lets records go whose time is over.
+ */
+#ifndef GREYLAG_POLICYD_KEEPER_H
+#define GREYLAG_POLICYD_KEEPER_H
+
+#include "db/store.h"
+#include "lib/settings.h"
+#include "policyd/policy.h"
+#include "policyd/tally.h"
+
+struct ev_loop;
+struct keeper;
+
+/* Opens the store, or tries again every few seconds, and gives it to POLICY. SETTINGS are read
+ * during the call only. */
+struct keeper *keeper_new(struct ev_loop *loop, const struct settings *settings,
+    struct policy *policy, struct tally *tally);
+
+/* Writes down what is counted and commits what waits, then closes the store. */
+void keeper_free(struct keeper *keeper);
+
+/* NULL while it cannot be opened. */
+struct store *keeper_store(const struct keeper *keeper);
+
+/* Records let go since the start, and when the last pass over all records ended (0: none yet). */
+uint64_t keeper_expired(const struct keeper *keeper);
+int64_t keeper_last_pass(const struct keeper *keeper);
+
+#endif

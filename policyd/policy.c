@@ -1,0 +1,561 @@
+#include "policyd/policy.h"
+
+#include <string.h>
+#include <glib.h>
+
+#include "policyd/allowed.h"
+#include "policyd/client.h"
+#include "policyd/messages.h"
+
+struct policy {
+	struct store *store;
+	struct rules *rules;
+	struct messages *messages;
+	struct allowed *allowed;
+	GPtrArray *spare; /* struct ask, for the next requests */
+};
+
+struct policy *
+policy_new(struct store *store, struct rules *rules, unsigned messages)
+{
+	struct policy *policy = g_new0(struct policy, 1);
+
+	policy->store = store;
+	policy->rules = rules_ref(rules);
+	policy->messages = messages_new(messages);
+	policy->spare = g_ptr_array_new_with_free_func(g_free);
+	return policy;
+}
+
+void
+policy_free(struct policy *policy)
+{
+	if (!policy)
+		return;
+	rules_unref(policy->rules);
+	messages_free(policy->messages);
+	allowed_free(policy->allowed);
+	g_ptr_array_unref(policy->spare);
+	g_free(policy);
+}
+
+void
+policy_set_rules(struct policy *policy, struct rules *rules)
+{
+	struct rules *old = policy->rules;
+
+	policy->rules = rules_ref(rules);
+	rules_unref(old);
+}
+
+struct rules *
+policy_rules(const struct policy *policy)
+{
+	return policy->rules;
+}
+
+void
+policy_set_store(struct policy *policy, struct store *store)
+{
+	policy->store = store;
+}
+
+void
+policy_read_allowed(struct policy *policy, int64_t now)
+{
+	struct allowed *allowed = policy->store ? allowed_read(policy->store, now) : NULL;
+
+	if (!allowed)
+		return;
+	allowed_free(policy->allowed);
+	policy->allowed = allowed;
+}
+
+/* -- a request under way -- */
+
+/* One request from its arrival to its answer. */
+struct ask {
+	struct policy *policy;
+	struct rules *rules;
+	const struct policy_request *request;
+	int64_t now;
+	policy_answer_fn answer;
+	void *context;
+
+	struct delivery delivery;
+	uint64_t message;
+	struct greylist_attempt attempt;
+	char pool[CLIENTNAME_SIZE]; /* of the attempt */
+	bool overflow;              /* the place's own record is asked, not the pair's */
+
+	struct client client; /* as read; valid with have_client */
+	bool have_client;
+	uint8_t key[KEYEDHASH_SIZE];     /* of the triplet's record */
+	struct greylist_outcome outcome; /* as read */
+
+	/* A read under way, which may complete inside the call or later. */
+	enum store_result result;
+	void (*next)(struct ask *ask);
+	bool arrived, waiting;
+};
+
+static struct ask *
+ask_new(struct policy *policy)
+{
+	guint n = policy->spare->len;
+	struct ask *ask = n ? g_ptr_array_steal_index_fast(policy->spare, n - 1)
+			    : g_new(struct ask, 1);
+
+	ask->policy = policy;
+	ask->rules = rules_ref(policy->rules);
+	ask->pool[0] = '\0';
+	ask->overflow = false;
+	ask->have_client = false;
+	return ask;
+}
+
+static void
+ask_done(struct ask *ask)
+{
+	rules_unref(ask->rules);
+	g_ptr_array_add(ask->policy->spare, ask);
+}
+
+/* Reads a record and goes on with NEXT, at once where the driver has completed already. */
+static void
+ask_get(struct ask *ask, enum store_space space, struct store_bytes key, store_value_fn value,
+    void (*next)(struct ask *ask))
+{
+	ask->next = next;
+	ask->arrived = ask->waiting = false;
+	store_get(ask->policy->store, space, key, ask->rules->store_timeout, value, ask);
+	if (ask->arrived)
+		next(ask);
+	else
+		ask->waiting = true;
+}
+
+static void
+ask_arrived(struct ask *ask, enum store_result result)
+{
+	ask->result = result;
+	ask->arrived = true;
+	if (ask->waiting)
+		ask->next(ask);
+}
+
+/* -- answers -- */
+
+static void
+tell(struct ask *ask, const struct policy_decision *decision)
+{
+	ask->answer(ask->context, ask->rules, decision);
+	ask_done(ask);
+}
+
+static void
+tell_spared(struct ask *ask, enum reason reason, const char *evidence)
+{
+	struct policy_decision decision = {
+	    .reason = reason, .action = POLICY_DUNNO, .evidence = evidence};
+
+	tell(ask, &decision);
+}
+
+/* For this recipient and the message's others. */
+static void
+tell_message(struct ask *ask, const struct policy_decision *decision)
+{
+	messages_decided(ask->policy->messages, ask->message, ask->now, decision);
+	tell(ask, decision);
+}
+
+/* Without the store no mail is held up (RFC 6647, 8.2). */
+static void
+tell_store_failed(struct ask *ask, enum store_result result)
+{
+	static const enum reason reasons[] = {
+	    [STORE_OK] = REASON_STORE_CORRUPT,
+	    [STORE_NOT_FOUND] = REASON_STORE_CORRUPT,
+	    [STORE_UNAVAILABLE] = REASON_STORE_UNAVAILABLE,
+	    [STORE_UNCERTAIN] = REASON_STORE_UNCERTAIN,
+	    [STORE_FULL] = REASON_STORE_FULL,
+	    [STORE_CORRUPT] = REASON_STORE_CORRUPT,
+	};
+	struct policy_decision decision = {.reason = reasons[result], .action = POLICY_DUNNO};
+
+	tell_message(ask, &decision);
+}
+
+static struct policy_decision
+decision_of(const struct rules *rules, const struct greylist_outcome *outcome)
+{
+	static const enum reason reasons[] = {
+	    [GREYLIST_FIRST] = REASON_FIRST,
+	    [GREYLIST_EARLY] = REASON_EARLY,
+	    [GREYLIST_WINDOW_OVER] = REASON_WINDOW_OVER,
+	    [GREYLIST_PASSED] = REASON_PASSED,
+	    [GREYLIST_KNOWN] = REASON_KNOWN,
+	    [GREYLIST_NO_ROOM] = REASON_FIRST,
+	};
+	struct policy_decision decision = {
+	    .reason = reasons[outcome->verdict],
+	    .wait = outcome->wait,
+	    .delayed = outcome->delayed,
+	    .attempts = outcome->attempts,
+	    .by_name = outcome->by_name,
+	};
+
+	if (rules->greylist.observe)
+		decision.action = POLICY_DUNNO;
+	else if (outcome->verdict == GREYLIST_PASSED)
+		decision.action = POLICY_PREPEND;
+	else
+		decision.action =
+		    greylist_defers(outcome->verdict) ? POLICY_DEFER : POLICY_DUNNO;
+	return decision;
+}
+
+static void
+tell_outcome(struct ask *ask, const struct greylist_outcome *outcome)
+{
+	struct policy_decision decision = decision_of(ask->rules, outcome);
+
+	tell_message(ask, &decision);
+}
+
+/* -- passes of a client -- */
+
+struct client_job {
+	struct greylist_rules rules;
+	int64_t now;
+};
+
+static void
+client_update(const struct store_bytes *old, struct store_change *change, void *data)
+{
+	const struct client_job *job = data;
+	struct client before, after;
+	uint8_t bytes[CLIENT_RECORD_MAX];
+	bool known = old && client_decode(old, &before);
+
+	if (client_pass(&job->rules, known ? &before : NULL, job->now, &after))
+		store_change_put(change, bytes, client_encode(&after, bytes),
+		    client_expires(&job->rules, &after));
+}
+
+/* Counts a pass if one is due, without making the answer wait for it. */
+static void
+count_pass(struct ask *ask)
+{
+	struct client after;
+	struct client_job *job;
+	uint8_t key[CLIENT_KEY_MAX];
+	struct store_call nobody = {0};
+
+	if (!ask->rules->greylist.auto_whitelist_after ||
+	    !client_pass(&ask->rules->greylist, ask->have_client ? &ask->client : NULL, ask->now,
+		&after))
+		return;
+	job = g_new(struct client_job, 1);
+	*job = (struct client_job){.rules = ask->rules->greylist, .now = ask->now};
+	store_update(ask->policy->store, STORE_CLIENTS,
+	    (struct store_bytes){key, client_key(&ask->delivery.client, key)}, client_update, job,
+	    g_free, &nobody);
+}
+
+/* -- the update of a triplet -- */
+
+/* All that the update needs, copied, since it may run on the store's thread. */
+struct triplet_job {
+	struct greylist_rules rules;
+	struct greylist_attempt attempt;
+	char pool[CLIENTNAME_SIZE];
+	bool hashed;
+	struct store_bytes sender, recipient; /* for a new record; into the buffers below */
+	char sender_buffer[ENVELOPE_ADDRESS_SIZE], recipient_buffer[ENVELOPE_ADDRESS_SIZE];
+	struct greylist_outcome outcome; /* the result */
+};
+
+/* Runs in the store's transaction. A damaged record is as none: it is written anew, and heals. */
+static void
+triplet_update(const struct store_bytes *old, struct store_change *change, void *data)
+{
+	struct triplet_job *job = data;
+	struct triplet before, after;
+	uint8_t bytes[TRIPLET_RECORD_MAX];
+	bool known = old && triplet_decode(old, &before);
+
+	greylist_decide(
+	    &job->rules, known ? &before : NULL, &job->attempt, &after, &job->outcome);
+	if (!known) {
+		after.sender = job->sender;
+		after.recipient = job->recipient;
+		after.hashed = job->hashed;
+	}
+	if (job->outcome.write)
+		store_change_put(change, bytes, triplet_encode(&after, bytes),
+		    greylist_expires(&job->rules, &after));
+}
+
+static void
+job_set_addresses(struct triplet_job *job, const struct ask *ask)
+{
+	const struct delivery *d = &ask->delivery;
+	const uint8_t *key = store_hash_key(ask->policy->store);
+
+	job->hashed = ask->rules->privacy;
+	if (job->hashed) {
+		triplet_address_hash(key, d->sender_key, (uint8_t *)job->sender_buffer);
+		triplet_address_hash(key, d->recipient_key, (uint8_t *)job->recipient_buffer);
+		job->sender.length = job->recipient.length = TRIPLET_ADDRESS_HASH_SIZE;
+	} else {
+		job->sender.length =
+		    g_strlcpy(job->sender_buffer, d->sender_key, sizeof job->sender_buffer);
+		job->recipient.length = g_strlcpy(
+		    job->recipient_buffer, d->recipient_key, sizeof job->recipient_buffer);
+	}
+	job->sender.data = job->sender_buffer;
+	job->recipient.data = job->recipient_buffer;
+}
+
+static struct triplet_job *
+job_new(const struct ask *ask)
+{
+	struct triplet_job *job = g_new(struct triplet_job, 1);
+
+	job->rules = ask->rules->greylist;
+	job->attempt = ask->attempt;
+	g_strlcpy(job->pool, ask->pool, sizeof job->pool);
+	job->attempt.pool.data = job->pool;
+	job_set_addresses(job, ask);
+	return job;
+}
+
+static void ask_triplet(struct ask *ask);
+
+static void
+triplet_settled(struct ask *ask, const struct greylist_outcome *outcome)
+{
+	if (outcome->verdict == GREYLIST_NO_ROOM && !ask->overflow) {
+		ask->overflow = true;
+		ask_triplet(ask);
+		return;
+	}
+	if (outcome->proven)
+		count_pass(ask);
+	tell_outcome(ask, outcome);
+}
+
+static void
+triplet_updated(void *context, enum store_result result, void *data)
+{
+	struct ask *ask = context;
+	const struct triplet_job *job = data;
+
+	if (result == STORE_OK)
+		triplet_settled(ask, &job->outcome);
+	else
+		tell_store_failed(ask, result);
+}
+
+/* -- the look-up of a triplet -- */
+
+/* Decides on the record as it is read. A known network needs no pool's name, which is dearer to
+ * find out than all the rest: it is asked for only when the record does not decide without. */
+static void
+triplet_read(void *context, size_t index G_GNUC_UNUSED, enum store_result result,
+    const struct store_bytes *value)
+{
+	struct ask *ask = context;
+	struct triplet before, after;
+	const struct triplet *record =
+	    result == STORE_OK && triplet_decode(value, &before) ? &before : NULL;
+
+	greylist_decide(
+	    &ask->rules->greylist, record, &ask->attempt, &after, &ask->outcome);
+	if (ask->outcome.verdict != GREYLIST_KNOWN && ask->rules->match_by_name && !ask->pool[0]) {
+		delivery_pool(&ask->delivery, ask->rules->suffixes, ask->pool);
+		ask->attempt.pool = (struct store_bytes){ask->pool, strlen(ask->pool)};
+		greylist_decide(
+		    &ask->rules->greylist, record, &ask->attempt, &after, &ask->outcome);
+	}
+	ask_arrived(ask, result);
+}
+
+static void
+ask_update(struct ask *ask)
+{
+	struct store_call call = {
+	    .timeout = ask->rules->store_timeout, .done = triplet_updated, .context = ask};
+
+	if (ask->result != STORE_OK && ask->result != STORE_NOT_FOUND)
+		tell_store_failed(ask, ask->result);
+	else if (ask->outcome.write)
+		store_update(ask->policy->store, STORE_TRIPLETS,
+		    (struct store_bytes){ask->key, sizeof ask->key}, triplet_update, job_new(ask),
+		    g_free, &call);
+	else
+		triplet_settled(ask, &ask->outcome);
+}
+
+/* The pair's record; a null sender's key has the client's network in it, and when the pair's
+ * places are all in use, the pool or else the network has a record of its own. */
+static void
+ask_triplet(struct ask *ask)
+{
+	const struct delivery *d = &ask->delivery;
+	bool of_place = ask->overflow || d->null_sender;
+
+	triplet_key(store_hash_key(ask->policy->store), d->sender_key, d->recipient_key,
+	    of_place ? &ask->attempt.network : NULL, ask->overflow ? &ask->attempt.pool : NULL,
+	    ask->key);
+	ask_get(ask, STORE_TRIPLETS, (struct store_bytes){ask->key, sizeof ask->key},
+	    triplet_read, ask_update);
+}
+
+/* -- the client's record -- */
+
+static void
+client_read(void *context, size_t index G_GNUC_UNUSED, enum store_result result,
+    const struct store_bytes *value)
+{
+	struct ask *ask = context;
+
+	ask->have_client = result == STORE_OK && client_decode(value, &ask->client);
+	ask_arrived(ask, result);
+}
+
+static void
+ask_client_known(struct ask *ask)
+{
+	const struct greylist_rules *rules = &ask->rules->greylist;
+
+	if (ask->result != STORE_OK && ask->result != STORE_NOT_FOUND) {
+		tell_store_failed(ask, ask->result);
+	} else if (client_known(rules, ask->have_client ? &ask->client : NULL, ask->now)) {
+		count_pass(ask);
+		tell_spared(ask, REASON_KNOWN_CLIENT, NULL);
+	} else {
+		ask_triplet(ask);
+	}
+}
+
+static void
+ask_client(struct ask *ask)
+{
+	uint8_t key[CLIENT_KEY_MAX];
+	struct store_bytes bytes = {key, client_key(&ask->delivery.client, key)};
+
+	ask->attempt = (struct greylist_attempt){
+	    .network = prefix_of(&ask->delivery.client, ask->rules->greylist.ipv4_prefix,
+		ask->rules->greylist.ipv6_prefix),
+	    .pool = {ask->pool, 0},
+	    .now = ask->now,
+	};
+	if (!ask->policy->store) {
+		tell_store_failed(ask, STORE_UNAVAILABLE);
+	} else if (ask->rules->greylist.auto_whitelist_after) {
+		ask_get(ask, STORE_CLIENTS, bytes, client_read, ask_client_known);
+	} else {
+		ask_triplet(ask);
+	}
+}
+
+/* -- the request -- */
+
+/* An earlier recipient's answer. A header is put in once a message. */
+static bool
+answered_before(struct ask *ask)
+{
+	struct policy_decision decision;
+
+	if (!messages_find(ask->policy->messages, ask->message, ask->now, &decision))
+		return false;
+	decision.reason = REASON_SAME_MESSAGE;
+	if (decision.action == POLICY_PREPEND)
+		decision.action = POLICY_DUNNO;
+	tell(ask, &decision);
+	return true;
+}
+
+enum dialogue { AT_RCPT, AT_DATA, AT_OTHER };
+
+static enum dialogue
+dialogue_state(const struct ask *ask)
+{
+	const char *state = ask->request->value[POLICY_PROTOCOL_STATE];
+
+	if (strcmp(state, "RCPT") == 0)
+		return AT_RCPT;
+	return strcmp(state, "DATA") == 0 ? AT_DATA : AT_OTHER;
+}
+
+/* At DATA only null senders are of interest, and only by setting. Postfix names the recipient
+ * there if there is but one; else it is the first that was asked about at RCPT. */
+static bool
+has_nothing_to_say(struct ask *ask)
+{
+	enum dialogue state = dialogue_state(ask);
+	bool at_data = ask->rules->null_sender == GREYLIST_NULL_AT_DATA;
+	const char *recipient;
+
+	if (state == AT_RCPT)
+		return false;
+	if (state == AT_OTHER || !at_data || !ask->delivery.null_sender)
+		return true;
+	recipient = messages_data_recipient(ask->policy->messages, ask->message, ask->now);
+	if (recipient)
+		delivery_set_recipient(&ask->delivery, recipient);
+	return ask->delivery.recipient[0] == '\0';
+}
+
+static bool
+decided_later(struct ask *ask)
+{
+	if (!ask->delivery.null_sender || ask->rules->null_sender != GREYLIST_NULL_AT_DATA ||
+	    dialogue_state(ask) != AT_RCPT || !ask->message)
+		return false;
+	messages_expect_data(
+	    ask->policy->messages, ask->message, ask->now, ask->delivery.recipient);
+	return true;
+}
+
+static void
+ask_begin(struct ask *ask)
+{
+	const struct exemption *exemption;
+	const char *evidence;
+
+	if (has_nothing_to_say(ask)) {
+		tell_spared(ask, REASON_OTHER_STATE, NULL);
+		return;
+	}
+	exemption = exemption_find(
+	    ask->rules, ask->policy->allowed, ask->request, &ask->delivery, &evidence);
+	if (exemption)
+		tell_spared(ask, exemption->reason, evidence);
+	else if (decided_later(ask))
+		tell_spared(ask, REASON_NULL_SENDER_LATER, NULL);
+	else if (!answered_before(ask))
+		ask_client(ask);
+}
+
+void
+policy_decide(struct policy *policy, const struct policy_request *request, int64_t now,
+    policy_answer_fn answer, void *context)
+{
+	struct ask *ask = ask_new(policy);
+
+	ask->request = request;
+	ask->now = now;
+	ask->answer = answer;
+	ask->context = context;
+	if (strcmp(request->value[POLICY_REQUEST], "smtpd_access_policy") != 0) {
+		tell_spared(ask, REASON_OTHER_REQUEST, request->value[POLICY_REQUEST]);
+		return;
+	}
+	delivery_init(&ask->delivery, request);
+	ask->message = messages_id(policy->messages, request);
+	ask_begin(ask);
+}

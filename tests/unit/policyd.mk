@@ -1,0 +1,20 @@
+check_PROGRAMS += tests/unit/test_greylist
+TESTS += tests/unit/test_greylist
+tests_unit_test_greylist_SOURCES = tests/unit/test_greylist.c
+tests_unit_test_greylist_LDADD = $(POLICYD_LIBS)
+
+check_PROGRAMS += tests/unit/test_triplet
+TESTS += tests/unit/test_triplet
+tests_unit_test_triplet_SOURCES = tests/unit/test_triplet.c
+tests_unit_test_triplet_LDADD = $(POLICYD_LIBS)
+
+check_PROGRAMS += tests/unit/test_client
+TESTS += tests/unit/test_client
+tests_unit_test_client_SOURCES = tests/unit/test_client.c
+tests_unit_test_client_LDADD = $(POLICYD_LIBS)
+
+check_PROGRAMS += tests/unit/test_policy
+TESTS += tests/unit/test_policy
+tests_unit_test_policy_SOURCES = tests/unit/test_policy.c
+tests_unit_test_policy_LDADD = $(POLICYD_LIBS)
+

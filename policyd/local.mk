@@ -25,3 +25,4 @@ POLICYD_LIBS = policyd/libpolicy.a $(DB_LIBS) $(PSL_LIBS) $(EV_LIBS) $(SYSTEMD_L
 sbin_PROGRAMS += policyd/greylagd
 policyd_greylagd_SOURCES = policyd/greylagd.c
 policyd_greylagd_LDADD = $(POLICYD_LIBS)
+dist_man_MANS += policyd/greylagd.8

@@ -1,0 +1,279 @@
+#!/usr/bin/env python3
+"""The policy server against the floor, a bare LMDB loop and postgrey, in one run on one machine.
+
+usage: policy.py [--build DIR] [--quick] [CASE ...]
+Cases: known white new mixed idle size expiry many. Without any: all but "many" (which fills ten million
+triplets). Prints figures and ratios; judges nothing. Figures depend on the machine, ratios less.
+"""
+import argparse, json, os, pwd, shutil, signal, socket, subprocess, sys, tempfile, time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+
+
+class Bench:
+    def __init__(self, build, quick):
+        self.build, self.quick = build, quick
+        self.folder = tempfile.mkdtemp(prefix="greylag-bench-")
+        self.children = []
+
+    def program(self, name):
+        return os.path.join(self.build, name)
+
+    def close(self):
+        for child in self.children:
+            self.stop(child)
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def start(self, argv, port):
+        child = subprocess.Popen(argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self.children.append(child)
+        for _ in range(500):
+            try:
+                socket.create_connection(("127.0.0.1", port), 1).close()
+                return child
+            except OSError:
+                if child.poll() is not None:
+                    sys.exit(f"{argv[0]} ended with status {child.returncode}")
+                time.sleep(0.02)
+        sys.exit(f"{argv[0]} does not listen")
+
+    def stop(self, child):
+        if child.poll() is None:
+            child.send_signal(signal.SIGTERM)
+            try:
+                child.wait(20)
+            except subprocess.TimeoutExpired:
+                child.kill()
+                child.wait()
+
+    def floor(self):
+        port = free_port()
+        return self.start([self.program("tests/bench/floor"), str(port)], port), port
+
+    def greylagd(self, name, *settings):
+        port = free_port()
+        argv = [self.program("policyd/greylagd"), "-f", "-c", "/dev/null",
+                "-o", f"policy.listen=inet:127.0.0.1:{port}", "-o", "policy.user=",
+                "-o", f"store.uri=lmdb:{self.folder}/{name}"]
+        for setting in settings:
+            argv += ["-o", setting]
+        log = open(os.path.join(self.folder, name + ".log"), "ab")
+        child = subprocess.Popen(argv, stdout=log, stderr=log)
+        self.children.append(child)
+        self.wait_for(port, child)
+        return child, port
+
+    def wait_for(self, port, child):
+        for _ in range(500):
+            try:
+                socket.create_connection(("127.0.0.1", port), 1).close()
+                return
+            except OSError:
+                if child.poll() is not None:
+                    sys.exit("greylagd ended: see its log")
+                time.sleep(0.02)
+        sys.exit("greylagd does not listen")
+
+    def postgrey(self):
+        """Debian's postgrey on a database of its own, or None if it is not installed."""
+        if not shutil.which("postgrey"):
+            return None, None
+        port, folder = free_port(), os.path.join(self.folder, "postgrey")
+        os.makedirs(folder)
+        argv = ["postgrey", f"--inet=127.0.0.1:{port}", f"--dbdir={folder}", "--delay=1",
+                f"--pidfile={folder}/pid", "--whitelist-clients=/dev/null",
+                "--whitelist-recipients=/dev/null"]
+        if os.getuid() == 0:
+            user = pwd.getpwnam("postgrey")
+            os.chmod(self.folder, 0o755)
+            os.chown(folder, user.pw_uid, user.pw_gid)
+            argv += ["--user=postgrey", f"--group={user.pw_gid}"]
+        return self.start(argv, port), port
+
+    def load(self, port, **options):
+        argv = [self.program("tests/bench/load"), "-s", f"inet:127.0.0.1:{port}"]
+        for name, value in options.items():
+            argv += ["-" + name, str(value)]
+        return json.loads(subprocess.run(argv, check=True, capture_output=True, text=True).stdout)
+
+    def load_start(self, port, **options):
+        argv = [self.program("tests/bench/load"), "-s", f"inet:127.0.0.1:{port}"]
+        for name, value in options.items():
+            argv += ["-" + name, str(value)]
+        return subprocess.Popen(argv, stdout=subprocess.PIPE, text=True)
+
+    def n(self, full, quick):
+        return quick if self.quick else full
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+def line(what, **figures):
+    print(f"{what:34}" + "  ".join(f"{k} {v}" for k, v in figures.items()), flush=True)
+
+
+def show(what, result):
+    line(what, rate=f"{result['rate']}/s", p50=f"{result['p50']}us", p99=f"{result['p99']}us",
+         p999=f"{result['p999']}us", deferred=result["deferred"])
+
+
+def make_known(bench, port, unique):
+    bench.load(port, n=unique, u=unique, m="known")
+    time.sleep(1.3)
+    bench.load(port, n=unique, u=unique, m="known")
+
+
+def case_known(bench):
+    """Known triplets, with the decision log on."""
+    n = bench.n(300000, 60000)
+    floor, floor_port = bench.floor()
+    daemon, port = bench.greylagd("known", "greylist.delay=1s")
+    make_known(bench, port, 1000)
+    rounds = [(bench.load(floor_port, n=n, m="known"), bench.load(port, n=n, m="known", u=1000))
+              for _ in range(3)]
+    base, ours = max((r[0] for r in rounds), key=lambda x: x["rate"]), max((r[1] for r in rounds), key=lambda x: x["rate"])
+    show("floor", base)
+    show("known triplets", ours)
+    line("  of the floor", ratio=f"{ours['rate'] / base['rate']:.2f}", p99=f"{ours['p99'] / base['p99']:.2f} times")
+    theirs, their_port = bench.postgrey()
+    if theirs:
+        make_known(bench, their_port, 100)
+        result = bench.load(their_port, n=bench.n(3000, 1000), m="known", u=100, c=20)
+        show("postgrey, known", result)
+        line("  of postgrey", ratio=f"{ours['rate'] / result['rate']:.0f}")
+        bench.stop(theirs)
+        shutil.rmtree(os.path.join(bench.folder, "postgrey"))
+    bench.stop(daemon)
+    bench.stop(floor)
+
+
+def case_white(bench):
+    """A whitelisted client, by name."""
+    n = bench.n(300000, 60000)
+    path = os.path.join(bench.folder, "white")
+    with open(path, "w") as out:
+        out.write("white.example.org\n")
+    floor, floor_port = bench.floor()
+    daemon, port = bench.greylagd("white-store", f"whitelist.clients={path}")
+    base, ours = bench.load(floor_port, n=n, m="white"), bench.load(port, n=n, m="white")
+    show("floor", base)
+    show("whitelisted client", ours)
+    line("  of the floor", ratio=f"{ours['rate'] / base['rate']:.2f}")
+    bench.stop(daemon)
+    bench.stop(floor)
+
+
+def case_new(bench):
+    """New triplets, each on the disk before it is answered."""
+    n = bench.n(60000, 20000)
+    out = subprocess.run([bench.program("tests/bench/bench_store"), bench.folder], check=True,
+                         capture_output=True, text=True).stdout
+    print(out, end="")
+    daemon, port = bench.greylagd("new")
+    ours = bench.load(port, n=n, m="new")
+    show("new triplets", ours)
+    bench.stop(daemon)
+    theirs, their_port = bench.postgrey()
+    if theirs:
+        result = bench.load(their_port, n=bench.n(3000, 1000), m="new", c=20)
+        show("postgrey, new", result)
+        line("  of postgrey", ratio=f"{ours['rate'] / result['rate']:.0f}")
+        bench.stop(theirs)
+        shutil.rmtree(os.path.join(bench.folder, "postgrey"))
+
+
+def case_mixed(bench):
+    """Known triplets while new ones keep the writer busy."""
+    daemon, port = bench.greylagd("mixed", "greylist.delay=1s")
+    make_known(bench, port, 1000)
+    alone = bench.load(port, n=bench.n(20000, 5000), m="known", u=1000, c=10, r=3000)
+    writer = bench.load_start(port, n=bench.n(200000, 50000), m="new", c=50)
+    time.sleep(0.5)
+    beside = bench.load(port, n=bench.n(20000, 5000), m="known", u=1000, c=10, r=3000)
+    writer.kill()
+    show("known at 3,000/s, alone", alone)
+    show("known at 3,000/s, beside new ones", beside)
+    bench.stop(daemon)
+
+
+def case_idle(bench):
+    """5,000 idle connections and 500 busy ones."""
+    daemon, port = bench.greylagd("idle", "greylist.delay=1s")
+    make_known(bench, port, 1000)
+    result = bench.load(port, n=bench.n(200000, 50000), m="known", u=1000, c=500, i=5000, p=daemon.pid)
+    show("500 busy beside 5,000 idle", result)
+    line("  an idle connection", memory=f"{result['idle_bytes']} B")
+    bench.stop(daemon)
+
+
+def store_bytes(folder):
+    """Bytes of the policy environment's file."""
+    return max(os.stat(os.path.join(root, f)).st_blocks * 512
+               for root, _, files in os.walk(folder) for f in files)
+
+
+def case_size(bench):
+    """Bytes on the disk for a triplet, with its text and without."""
+    n = bench.n(200000, 50000)
+    for privacy in ("off", "on"):
+        name = "size-" + privacy
+        daemon, port = bench.greylagd(name, f"greylist.privacy={privacy}")
+        bench.load(port, n=n, m="new", c=200)
+        bench.stop(daemon)
+        line(f"a triplet, privacy {privacy}", size=f"{store_bytes(os.path.join(bench.folder, name)) / n:.0f} B")
+
+
+def case_expiry(bench):
+    """Latency at a fifth of full load while records expire, and while none do."""
+    n = bench.n(1000000, 100000)
+    daemon, port = bench.greylagd("expiry", "greylist.delay=1s", "greylist.retry_window=1h")
+    bench.load(port, n=n, m="new", c=200)
+    make_known(bench, port, 1000)
+    calm = bench.load(port, n=200000, m="known", u=1000, r=12000)
+    show("no expiry", calm)
+    bench.stop(daemon)
+    log = open(os.path.join(bench.folder, "expiry.log"), "ab")
+    fake = ["faketime", "-f", "+2h", bench.program("policyd/greylagd"), "-f", "-c", "/dev/null",
+            "-o", f"policy.listen=inet:127.0.0.1:{port}", "-o", "policy.user=", "-o", "greylist.delay=1s",
+            "-o", "greylist.retry_window=1h", "-o", f"store.uri=lmdb:{bench.folder}/expiry"]
+    daemon = subprocess.Popen(fake, stdout=log, stderr=log)
+    bench.children.append(daemon)
+    bench.wait_for(port, daemon)
+    busy = bench.load(port, n=200000, m="known", u=1000, r=12000)
+    show("while they expire", busy)
+    bench.stop(daemon)
+
+
+def case_many(bench):
+    """Look-ups among ten million triplets and among a hundred thousand."""
+    for n in (100000, bench.n(10000000, 1000000)):
+        name = f"many-{n}"
+        daemon, port = bench.greylagd(name, "greylist.delay=1s", "log.level=warning")
+        bench.load(port, n=n, m="new", c=500)
+        make_known(bench, port, 100000)
+        show(f"known among {n}", bench.load(port, n=300000, m="known", u=100000))
+        bench.stop(daemon)
+
+
+CASES = {name[5:]: f for name, f in list(globals().items()) if name.startswith("case_")}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--build", default=".")
+    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("cases", nargs="*", choices=[*CASES, []])
+    arguments = parser.parse_args()
+    bench = Bench(os.path.abspath(arguments.build), arguments.quick)
+    try:
+        for name in arguments.cases or [c for c in CASES if c != "many"]:
+            CASES[name](bench)
+    finally:
+        bench.close()
+
+
+main()

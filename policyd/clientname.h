@@ -18,11 +18,21 @@ struct suffix_list;
 struct suffix_list *suffix_list_load(void);
 void suffix_list_free(struct suffix_list *list);
 
-/* True if NAME has its ADDRESS in it (decimal or hex octets, in order or reversed, whole or the
- * last two, with or without separators or leading zeros) or words of access lines (dyn, dynamic,
- * dsl, adsl, dial, ppp, pool, dhcp, cable, client, cust, customer, home, mobile, wireless ...) as
- * a whole word of a label below the organisational domain. A mail host's words (mail, mx, smtp,
- * out, relay ...) in the first label outweigh a word of an access line, not the address. */
+/*
+ * True if NAME
+ *	- has its ADDRESS in it, anywhere (the regions of compute.amazonaws.com are public
+ *	  suffixes): all octets in decimal, with or without leading zeros, in order or reversed,
+ *	  or joined; all in hex, also joined to 8 digits; of IPv6 all nibbles, or a half that is
+ *	  not mostly zeros, or the groups as written;
+ *	- has the last two octets side by side (so the last three too) below its
+ *	  organisational domain, and no word of mail hosts there (mail, mx, smtp, out, relay
+ *	  ...): a8-29.smtp-out.amazonses.com is a mail host at 54.240.8.29;
+ *	- has a word of access lines (dyn, dsl, dial, ppp, pool, dhcp, cable, cust, home, mobile
+ *	  ...) as a run of letters below its organisational domain, and no word of mail hosts in
+ *	  the first label.
+ *
+ * False for what is not a name: "unknown", address literals.
+ */
 bool clientname_looks_dynamic(
     const struct suffix_list *list, const char *name, const struct address *address);
 
@@ -35,7 +45,8 @@ bool clientname_looks_dynamic(
 bool clientname_pool(const struct suffix_list *list, const char *name,
     const struct address *address, char ret_domain[CLIENTNAME_SIZE]);
 
-/* Whether HELO is what a mail host says: a dotted name or an address literal that is its own. */
+/* Whether HELO is what a mail host says: an address literal that is its own, or a dotted name that
+ * is NAME, the verified one, or at least not one that exists on private networks only. */
 bool clientname_helo_fits(const char *helo, const char *name, const struct address *address);
 
 #endif

@@ -63,7 +63,7 @@ struct policy_request {
 };
 
 enum policy_parse_result {
-	POLICY_PARSE_MORE,      /* no whole request yet */
+	POLICY_PARSE_MORE, /* no whole request yet */
 	POLICY_PARSE_DONE,
 	POLICY_PARSE_NUL,       /* a NUL in the request */
 	POLICY_PARSE_NO_EQUALS, /* a line without '=' or with an empty name */
@@ -80,9 +80,17 @@ struct policy_parser {
 };
 
 /*
- * Looks for a request at the start of BUFFER. On POLICY_PARSE_DONE *RET_USED is how many bytes it
- * took (the next request, pipelined, follows there) and PARSER is ready for it. A name given
- * twice keeps the later value. Unknown names are skipped. Errors are final for the connection.
+ * Looks for a request at the start of BUFFER, which has at least the bytes of the call before,
+ * perhaps at another place in memory. On POLICY_PARSE_DONE *RET_USED is how many bytes it took
+ * (the next request, pipelined, follows there) and PARSER is ready for it. The result depends on
+ * the bytes only, not on how they were split over calls, and no byte past the first request
+ * matters. POLICY_PARSE_MORE leaves the buffer untouched, so it may be moved and grown; a whole
+ * request is parsed once, since the NULs take the place of its newlines.
+ *
+ * A name given twice keeps the later value. Names are case-sensitive; unknown ones are skipped. A
+ * carriage return at the end of a line is part of the value. Errors are final for the connection;
+ * all but POLICY_PARSE_EMPTY and POLICY_PARSE_TOO_LONG come when the request is whole, and after
+ * POLICY_PARSE_NO_EQUALS lines before the bad one have NULs.
  */
 enum policy_parse_result policy_parse(struct policy_parser *parser, char *buffer, size_t length,
     struct policy_request *ret_request, size_t *ret_used);
@@ -92,7 +100,7 @@ enum policy_parse_result policy_parse(struct policy_parser *parser, char *buffer
 /*
  * Writes "action=ACTION\n\n", or "action=ACTION TEXT\n\n" if TEXT is neither NULL nor empty, for
  * a write without further checks: bytes other than printable ASCII become '?', what is too long
- * is cut. Returns the length.
+ * is cut. Returns the length; a NUL follows, which is not counted.
  */
 size_t policy_reply(char buffer[POLICY_REPLY_MAX], const char *action, const char *text);
 

@@ -22,8 +22,8 @@ static void
 tell_failed(const struct corpus_visitor *visitor, const char *name)
 {
 	int saved = errno;
-	g_autoptr(GError) error = g_error_new_literal(
-	    G_FILE_ERROR, g_file_error_from_errno(saved), g_strerror(saved));
+	g_autoptr(GError) error =
+	    g_error_new_literal(G_FILE_ERROR, g_file_error_from_errno(saved), g_strerror(saved));
 
 	visitor->failed(visitor->context, name, error);
 }
@@ -225,7 +225,8 @@ corpus_read_list(const char *path, GError **error)
 	GStrvBuilder *paths = g_strv_builder_new();
 	char **list;
 
-	if (!g_file_get_contents(strcmp(path, "-") == 0 ? "/dev/stdin" : path, &text, NULL, error)) {
+	if (!g_file_get_contents(
+		strcmp(path, "-") == 0 ? "/dev/stdin" : path, &text, NULL, error)) {
 		g_strv_builder_unref(paths);
 		return NULL;
 	}

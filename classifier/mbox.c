@@ -77,8 +77,8 @@ static bool
 has_time(const uint8_t *line, size_t length)
 {
 	for (size_t i = 1; i + 2 < length; i++)
-		if (line[i] == ':' && g_ascii_isdigit(line[i - 1]) && g_ascii_isdigit(line[i + 1]) &&
-		    g_ascii_isdigit(line[i + 2]))
+		if (line[i] == ':' && g_ascii_isdigit(line[i - 1]) &&
+		    g_ascii_isdigit(line[i + 1]) && g_ascii_isdigit(line[i + 2]))
 			return true;
 	return false;
 }
@@ -92,8 +92,10 @@ begins_message(const uint8_t *bytes, size_t length, size_t offset)
 
 	if (!starts_with_from(line, length - offset))
 		return false;
-	after_empty_line = offset >= 2 && bytes[offset - 1] == '\n' &&
-	    (bytes[offset - 2] == '\n' || (offset >= 3 && bytes[offset - 2] == '\r' && bytes[offset - 3] == '\n'));
+	after_empty_line =
+	    offset >= 2 && bytes[offset - 1] == '\n' &&
+	    (bytes[offset - 2] == '\n' ||
+		(offset >= 3 && bytes[offset - 2] == '\r' && bytes[offset - 3] == '\n'));
 	end = memchr(line, '\n', length - offset);
 	return after_empty_line || has_time(line, end ? (size_t)(end - line) : length - offset);
 }
@@ -152,7 +154,7 @@ end_by_length(struct mbox *mbox, size_t *ret_end, GError **error)
 	if (end > mbox->window->len)
 		return true;
 	while (end < mbox->window->len && strchr("\r\n", mbox->window->data[end]) &&
-	    mbox->window->data[end])
+	       mbox->window->data[end])
 		end++;
 	if ((end == mbox->window->len && mbox->at_end) ||
 	    (starts_with_from(mbox->window->data + end, mbox->window->len - end) &&

@@ -21,7 +21,6 @@ bool mbox_is_mbox(const struct mbox *mbox);
 
 /* The next message, which is valid until the next call; false at the end (*ERROR not set) and on
  * failure. */
-bool mbox_next(
-    struct mbox *mbox, const uint8_t **ret_bytes, size_t *ret_length, GError **error);
+bool mbox_next(struct mbox *mbox, const uint8_t **ret_bytes, size_t *ret_length, GError **error);
 
 #endif

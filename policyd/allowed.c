@@ -1,4 +1,5 @@
-/* Record (db/record.h), allowed at 1795000000 for an hour: 01  01 04 6a fd 86 c0  02 04 6a fd 94 d0 */
+/* Record (db/record.h), allowed at 1795000000 for an hour: 01  01 04 6a fd 86 c0  02 04 6a fd 94 d0
+ */
 #include "policyd/allowed.h"
 
 #include <string.h>

@@ -88,7 +88,7 @@ bool
 client_known(const struct greylist_rules *rules, const struct client *client, int64_t now)
 {
 	return rules->auto_whitelist_after && !forgotten(rules, client, now) &&
-	    client->passes >= rules->auto_whitelist_after;
+	       client->passes >= rules->auto_whitelist_after;
 }
 
 bool

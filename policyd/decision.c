@@ -16,7 +16,8 @@ format_date(int64_t now, char *text, size_t size)
 
 	gmtime_r(&seconds, &tm);
 	g_snprintf(text, size, "%.3s, %d %.3s %d %02d:%02d:%02d +0000", days + 3 * tm.tm_wday,
-	    tm.tm_mday, months + 3 * tm.tm_mon, tm.tm_year + 1900, tm.tm_hour, tm.tm_min, tm.tm_sec);
+	    tm.tm_mday, months + 3 * tm.tm_mon, tm.tm_year + 1900, tm.tm_hour, tm.tm_min,
+	    tm.tm_sec);
 }
 
 /* The text of greylist.text, with the seconds in place of %s. The settings allow one %s. */
@@ -33,8 +34,8 @@ format_text(const char *format, int64_t wait, char *text, size_t size)
 }
 
 size_t
-decision_reply(const struct policy_decision *decision, const struct rules *rules,
-    const char *host, int64_t now, char ret_reply[POLICY_REPLY_MAX])
+decision_reply(const struct policy_decision *decision, const struct rules *rules, const char *host,
+    int64_t now, char ret_reply[POLICY_REPLY_MAX])
 {
 	char text[POLICY_REPLY_MAX], date[40];
 

@@ -44,6 +44,6 @@ bool
 delivery_suspicious(const struct delivery *delivery, const struct suffix_list *suffixes)
 {
 	return !delivery->name ||
-	    clientname_looks_dynamic(suffixes, delivery->name, &delivery->client) ||
-	    !clientname_helo_fits(delivery->helo, delivery->name, &delivery->client);
+	       clientname_looks_dynamic(suffixes, delivery->name, &delivery->client) ||
+	       !clientname_helo_fits(delivery->helo, delivery->name, &delivery->client);
 }

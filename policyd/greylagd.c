@@ -68,7 +68,8 @@ static bool
 parse_arguments(int *argc, char ***argv, struct arguments *a, GError **error)
 {
 	const GOptionEntry entries[] = {
-	    {"config", 'c', 0, G_OPTION_ARG_FILENAME, &a->config, "Read this configuration", "FILE"},
+	    {"config", 'c', 0, G_OPTION_ARG_FILENAME, &a->config, "Read this configuration",
+		"FILE"},
 	    {"option", 'o', 0, G_OPTION_ARG_STRING_ARRAY, &a->assignments,
 		"Set one value; wins over the file (repeatable)", "SECTION.KEY=VALUE"},
 	    {"foreground", 'f', 0, G_OPTION_ARG_NONE, &a->foreground,
@@ -130,8 +131,7 @@ static struct server_options
 server_options(const struct settings *settings)
 {
 	return (struct server_options){
-	    .max_connections =
-		(unsigned)settings_number(settings, SETTING_POLICY_MAX_CONNECTIONS),
+	    .max_connections = (unsigned)settings_number(settings, SETTING_POLICY_MAX_CONNECTIONS),
 	    .idle_timeout = (unsigned)settings_number(settings, SETTING_POLICY_IDLE_TIMEOUT),
 	    .host = g_get_host_name(),
 	};
@@ -140,8 +140,8 @@ server_options(const struct settings *settings)
 static bool
 load(struct daemon *d, GError **error)
 {
-	d->settings =
-	    settings_load(d->arguments.config, (const char *const *)d->arguments.assignments, error);
+	d->settings = settings_load(
+	    d->arguments.config, (const char *const *)d->arguments.assignments, error);
 	if (!d->settings)
 		return false;
 	d->rules = rules_new(d->settings, d->suffixes, error);
@@ -177,8 +177,8 @@ reload(struct daemon *d)
 	tell_manager("RELOADING=1");
 	log_reopen(NULL);
 	if (!load(d, &error)) {
-		log_line(LOG_LEVEL_ERROR, "the old configuration stays in force: %s",
-		    error->message);
+		log_line(
+		    LOG_LEVEL_ERROR, "the old configuration stays in force: %s", error->message);
 		if (d->settings != old_settings)
 			settings_free(d->settings);
 		d->settings = old_settings;

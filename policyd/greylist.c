@@ -66,7 +66,7 @@ static bool
 same_pool(const struct sighting *s, const struct greylist_attempt *attempt)
 {
 	return attempt->pool.length && s->pool.length == attempt->pool.length &&
-	    memcmp(s->pool.data, attempt->pool.data, s->pool.length) == 0;
+	       memcmp(s->pool.data, attempt->pool.data, s->pool.length) == 0;
 }
 
 /* The sighting that speaks best for the attempt: known before passed before early, and the oldest

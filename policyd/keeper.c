@@ -5,11 +5,11 @@
 
 #include "lib/log.h"
 
-#define FLUSH_INTERVAL   1.0 /* counters */
-#define CARE_INTERVAL    5.0 /* exceptions; opening the store again */
-#define EXPIRE_INTERVAL  0.1
-#define EXPIRE_RECORDS   500 /* looked at in a step: some hundred microseconds */
-#define PASS_INTERVAL    600 /* seconds from the end of a pass over all records to the next */
+#define FLUSH_INTERVAL  1.0 /* counters */
+#define CARE_INTERVAL   5.0 /* exceptions; opening the store again */
+#define EXPIRE_INTERVAL 0.1
+#define EXPIRE_RECORDS  500 /* looked at in a step: some hundred microseconds */
+#define PASS_INTERVAL   600 /* seconds from the end of a pass over all records to the next */
 
 /* The spaces of which the daemon lets records go, in turn. */
 static const enum store_space expiring[] = {
@@ -53,8 +53,8 @@ try_open(struct keeper *keeper)
 
 	keeper->store = store_open(&keeper->options, &error);
 	if (!keeper->store) {
-		log_limited(LOG_LEVEL_ERROR, "store", "%s; mail is let in until it opens",
-		    error->message);
+		log_limited(
+		    LOG_LEVEL_ERROR, "store", "%s; mail is let in until it opens", error->message);
 		return;
 	}
 	ev_io_init(&keeper->completions, on_completions, store_poll_fd(keeper->store), EV_READ);
@@ -119,7 +119,7 @@ on_expire(struct ev_loop *loop G_GNUC_UNUSED, struct ev_timer *timer, int events
 	struct keeper *keeper = timer->data;
 	struct store_call call = {.done = on_expired, .context = keeper};
 	bool resting = keeper->space == 0 && keeper->cursor.length == 0 && keeper->last_pass &&
-	    now(keeper) - keeper->last_pass < PASS_INTERVAL;
+		       now(keeper) - keeper->last_pass < PASS_INTERVAL;
 
 	if (!keeper->store || keeper->step_under_way || resting)
 		return;

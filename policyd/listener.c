@@ -116,8 +116,8 @@ is_served(const struct sockaddr_un *address)
 
 	if (fd < 0)
 		return true;
-	served = connect(fd, (const struct sockaddr *)address, sizeof *address) == 0 ||
-	    errno == EAGAIN;
+	served =
+	    connect(fd, (const struct sockaddr *)address, sizeof *address) == 0 || errno == EAGAIN;
 	close(fd);
 	return served;
 }

@@ -103,8 +103,8 @@ static struct ask *
 ask_new(struct policy *policy)
 {
 	guint n = policy->spare->len;
-	struct ask *ask = n ? g_ptr_array_steal_index_fast(policy->spare, n - 1)
-			    : g_new(struct ask, 1);
+	struct ask *ask =
+	    n ? g_ptr_array_steal_index_fast(policy->spare, n - 1) : g_new(struct ask, 1);
 
 	ask->policy = policy;
 	ask->rules = rules_ref(policy->rules);
@@ -211,8 +211,7 @@ decision_of(const struct rules *rules, const struct greylist_outcome *outcome)
 	else if (outcome->verdict == GREYLIST_PASSED)
 		decision.action = POLICY_PREPEND;
 	else
-		decision.action =
-		    greylist_defers(outcome->verdict) ? POLICY_DEFER : POLICY_DUNNO;
+		decision.action = greylist_defers(outcome->verdict) ? POLICY_DEFER : POLICY_DUNNO;
 	return decision;
 }
 
@@ -254,8 +253,8 @@ count_pass(struct ask *ask)
 	struct store_call nobody = {0};
 
 	if (!ask->rules->greylist.auto_whitelist_after ||
-	    !client_pass(&ask->rules->greylist, ask->have_client ? &ask->client : NULL, ask->now,
-		&after))
+	    !client_pass(
+		&ask->rules->greylist, ask->have_client ? &ask->client : NULL, ask->now, &after))
 		return;
 	job = g_new(struct client_job, 1);
 	*job = (struct client_job){.rules = ask->rules->greylist, .now = ask->now};
@@ -286,8 +285,7 @@ triplet_update(const struct store_bytes *old, struct store_change *change, void 
 	uint8_t bytes[TRIPLET_RECORD_MAX];
 	bool known = old && triplet_decode(old, &before);
 
-	greylist_decide(
-	    &job->rules, known ? &before : NULL, &job->attempt, &after, &job->outcome);
+	greylist_decide(&job->rules, known ? &before : NULL, &job->attempt, &after, &job->outcome);
 	if (!known) {
 		after.sender = job->sender;
 		after.recipient = job->recipient;
@@ -372,8 +370,7 @@ triplet_read(void *context, size_t index G_GNUC_UNUSED, enum store_result result
 	const struct triplet *record =
 	    result == STORE_OK && triplet_decode(value, &before) ? &before : NULL;
 
-	greylist_decide(
-	    &ask->rules->greylist, record, &ask->attempt, &after, &ask->outcome);
+	greylist_decide(&ask->rules->greylist, record, &ask->attempt, &after, &ask->outcome);
 	if (ask->outcome.verdict != GREYLIST_KNOWN && ask->rules->match_by_name && !ask->pool[0]) {
 		delivery_pool(&ask->delivery, ask->rules->suffixes, ask->pool);
 		ask->attempt.pool = (struct store_bytes){ask->pool, strlen(ask->pool)};
@@ -410,8 +407,8 @@ ask_triplet(struct ask *ask)
 	triplet_key(store_hash_key(ask->policy->store), d->sender_key, d->recipient_key,
 	    of_place ? &ask->attempt.network : NULL, ask->overflow ? &ask->attempt.pool : NULL,
 	    ask->key);
-	ask_get(ask, STORE_TRIPLETS, (struct store_bytes){ask->key, sizeof ask->key},
-	    triplet_read, ask_update);
+	ask_get(ask, STORE_TRIPLETS, (struct store_bytes){ask->key, sizeof ask->key}, triplet_read,
+	    ask_update);
 }
 
 /* -- the client's record -- */

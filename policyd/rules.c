@@ -68,18 +68,16 @@ read_whitelists(struct rules *rules, const struct settings *s, GString *faults)
 {
 	const char *const *opt_in = settings_list(s, SETTING_WHITELIST_OPT_IN);
 
-	rules->clients = read_lists(
-	    WHITELIST_CLIENTS, settings_list(s, SETTING_WHITELIST_CLIENTS), faults);
-	rules->recipients = read_lists(
-	    WHITELIST_ADDRESSES, settings_list(s, SETTING_WHITELIST_RECIPIENTS), faults);
-	rules->senders = read_lists(
-	    WHITELIST_ADDRESSES, settings_list(s, SETTING_WHITELIST_SENDERS), faults);
+	rules->clients =
+	    read_lists(WHITELIST_CLIENTS, settings_list(s, SETTING_WHITELIST_CLIENTS), faults);
+	rules->recipients =
+	    read_lists(WHITELIST_ADDRESSES, settings_list(s, SETTING_WHITELIST_RECIPIENTS), faults);
+	rules->senders =
+	    read_lists(WHITELIST_ADDRESSES, settings_list(s, SETTING_WHITELIST_SENDERS), faults);
 	if (*opt_in)
 		rules->opt_in = read_lists(WHITELIST_ADDRESSES, opt_in, faults);
-	rules->networks =
-	    read_networks(settings_list(s, SETTING_WHITELIST_NETWORKS), faults);
-	rules->fingerprints =
-	    read_fingerprints(settings_list(s, SETTING_WHITELIST_FINGERPRINTS));
+	rules->networks = read_networks(settings_list(s, SETTING_WHITELIST_NETWORKS), faults);
+	rules->fingerprints = read_fingerprints(settings_list(s, SETTING_WHITELIST_FINGERPRINTS));
 }
 
 struct rules *
@@ -138,10 +136,10 @@ rules_unref(struct rules *rules)
 
 /* -- exemptions -- */
 
-#define CHECK(name)                                                                               \
-	static const char *check_##name(const struct rules *rules G_GNUC_UNUSED,                  \
-	    const struct allowed *allowed G_GNUC_UNUSED,                                          \
-	    const struct policy_request *request G_GNUC_UNUSED,                                   \
+#define CHECK(name)                                                                                \
+	static const char *check_##name(const struct rules *rules G_GNUC_UNUSED,                   \
+	    const struct allowed *allowed G_GNUC_UNUSED,                                           \
+	    const struct policy_request *request G_GNUC_UNUSED,                                    \
 	    const struct delivery *delivery G_GNUC_UNUSED)
 
 CHECK(off)
@@ -184,8 +182,8 @@ CHECK(own_network)
 	struct prefix network;
 
 	return prefix_set_match(rules->networks, &delivery->client, &network)
-	    ? request->value[POLICY_CLIENT_ADDRESS]
-	    : NULL;
+		   ? request->value[POLICY_CLIENT_ADDRESS]
+		   : NULL;
 }
 
 CHECK(recipient)
@@ -196,8 +194,8 @@ CHECK(recipient)
 CHECK(opt_in)
 {
 	return rules->opt_in && !whitelist_match_address(rules->opt_in, delivery->recipient)
-	    ? delivery->recipient
-	    : NULL;
+		   ? delivery->recipient
+		   : NULL;
 }
 
 CHECK(client)
@@ -207,9 +205,8 @@ CHECK(client)
 
 CHECK(sender)
 {
-	return delivery->null_sender
-	    ? NULL
-	    : whitelist_match_address(rules->senders, delivery->sender);
+	return delivery->null_sender ? NULL
+				     : whitelist_match_address(rules->senders, delivery->sender);
 }
 
 CHECK(allowed)
@@ -226,10 +223,9 @@ CHECK(allowed)
 
 CHECK(suspicious)
 {
-	return rules->when == GREYLIST_SUSPICIOUS &&
-		!delivery_suspicious(delivery, rules->suffixes)
-	    ? delivery->name
-	    : NULL;
+	return rules->when == GREYLIST_SUSPICIOUS && !delivery_suspicious(delivery, rules->suffixes)
+		   ? delivery->name
+		   : NULL;
 }
 
 const struct exemption exemptions[] = {

@@ -42,7 +42,8 @@ void rules_unref(struct rules *rules);
 struct exemption {
 	enum reason reason;
 	const char *question; /* for "greylagctl why" */
-	/* What it was spared for, as text that lives as long as its arguments; NULL if it is not. */
+	/* What it was spared for, as text that lives as long as its arguments; NULL if it is not.
+	 */
 	const char *(*check)(const struct rules *rules, const struct allowed *allowed,
 	    const struct policy_request *request, const struct delivery *delivery);
 };

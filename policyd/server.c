@@ -17,8 +17,8 @@
 /* Idle connections have no buffer; some are kept for those that get busy. */
 #define SPARE_BUFFERS 64
 
-#define SWEEP_INTERVAL   5.0
-#define ACCEPTS_A_TURN   64
+#define SWEEP_INTERVAL 5.0
+#define ACCEPTS_A_TURN 64
 
 struct connection {
 	struct server *server;
@@ -346,8 +346,8 @@ on_connection(struct ev_loop *loop G_GNUC_UNUSED, struct ev_io *watcher, int eve
 		if (fd >= 0) {
 			server_add(server, fd, fd);
 		} else if (errno == EMFILE || errno == ENFILE) {
-			log_limited(LOG_LEVEL_ERROR, "descriptors", "cannot accept: %s",
-			    g_strerror(errno));
+			log_limited(
+			    LOG_LEVEL_ERROR, "descriptors", "cannot accept: %s", g_strerror(errno));
 			return;
 		} else if (errno == EAGAIN) {
 			return;

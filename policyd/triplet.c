@@ -9,7 +9,8 @@
  *	         01 04 18 c0 00 02                          1 network: length in bits, 3 bytes
  *	         03 04 6a fd 86 c0                          3 first
  *	         04 01 3d                                   4 last, in seconds after the first
- *	         05 01 3d                                   5 passed, in seconds after the first, + 0
+ *	         05 01 3d                                   5 passed, in seconds after the first, +
+ *0
  *	         ...
  *
  * Fields with their usual value are left out: no pool, last = first, one attempt.
@@ -227,7 +228,7 @@ sighting_encode(struct record_writer *writer, const struct sighting *s)
 	uint8_t bytes[512];
 	struct record_writer w;
 	unsigned flags = (s->network.address.family == ADDRESS_IPV6 ? FLAG_IPV6 : 0u) |
-	    (s->moved ? FLAG_MOVED : 0u) | (s->observed ? FLAG_OBSERVED : 0u);
+			 (s->moved ? FLAG_MOVED : 0u) | (s->observed ? FLAG_OBSERVED : 0u);
 
 	record_writer_init(&w, bytes, sizeof bytes);
 	network_encode(&w, &s->network);
@@ -255,8 +256,8 @@ triplet_encode(const struct triplet *triplet, uint8_t ret_bytes[TRIPLET_RECORD_M
 	record_write_version(&w, TRIPLET_VERSION);
 	record_write_bytes(&w, hashed ? TAG_SENDER_HASH : TAG_SENDER, triplet->sender.data,
 	    triplet->sender.length);
-	record_write_bytes(&w, hashed ? TAG_RECIPIENT_HASH : TAG_RECIPIENT,
-	    triplet->recipient.data, triplet->recipient.length);
+	record_write_bytes(&w, hashed ? TAG_RECIPIENT_HASH : TAG_RECIPIENT, triplet->recipient.data,
+	    triplet->recipient.length);
 	if (triplet->overflow_until)
 		record_write_number(&w, TAG_OVERFLOW_UNTIL, (uint64_t)triplet->overflow_until);
 	for (unsigned i = 0; i < triplet->n_sightings; i++)

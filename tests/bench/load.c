@@ -122,8 +122,8 @@ static size_t
 build_request(const struct run *run, long number, char *text, size_t size)
 {
 	const struct options *o = &run->options;
-	uint64_t k = o->mode == MODE_NEW ? run->salt + (uint64_t)number
-					 : (uint64_t)(number % o->unique);
+	uint64_t k =
+	    o->mode == MODE_NEW ? run->salt + (uint64_t)number : (uint64_t)(number % o->unique);
 	uint64_t r = mix(k + 1);
 	unsigned net = r >> 40 & 1023;
 	char name[64] = "white.example.org";

@@ -70,13 +70,12 @@ play(const struct greylist_rules *rules, const struct step *steps, size_t n_step
 
 		g_test_message("step %zu: %s", i, greylist_verdict_text(o.verdict));
 		g_assert_cmpint(o.verdict, ==, s->verdict);
-		g_assert_cmpint(
-		    greylist_defers(o.verdict) ? o.wait : o.delayed, ==, s->value);
+		g_assert_cmpint(greylist_defers(o.verdict) ? o.wait : o.delayed, ==, s->value);
 	}
 }
 
-#define A "192.0.2.1"
-#define B "198.51.100.7"
+#define A  "192.0.2.1"
+#define B  "198.51.100.7"
 #define V6 "2001:db8:1:2::3"
 
 static const struct {
@@ -105,13 +104,15 @@ static const struct {
 	    {61 + 105 * 86400, A, NULL, GREYLIST_WINDOW_OVER, 60}},
 	5},
     {"a-retry-from-the-same-ipv4-24-matches (5.5)",
-	{{0, "192.0.2.1", NULL, GREYLIST_FIRST, 60}, {60, "192.0.2.250", NULL, GREYLIST_PASSED, 60}},
+	{{0, "192.0.2.1", NULL, GREYLIST_FIRST, 60},
+	    {60, "192.0.2.250", NULL, GREYLIST_PASSED, 60}},
 	2},
     {"a-retry-from-another-ipv4-24-does-not-match",
 	{{0, "192.0.2.1", NULL, GREYLIST_FIRST, 60}, {60, "192.0.3.1", NULL, GREYLIST_FIRST, 60}},
 	2},
     {"a-retry-from-the-same-ipv6-64-matches",
-	{{0, V6, NULL, GREYLIST_FIRST, 60}, {60, "2001:db8:1:2:ffff::1", NULL, GREYLIST_PASSED, 60}},
+	{{0, V6, NULL, GREYLIST_FIRST, 60},
+	    {60, "2001:db8:1:2:ffff::1", NULL, GREYLIST_PASSED, 60}},
 	2},
     {"a-retry-from-another-ipv6-64-does-not-match",
 	{{0, V6, NULL, GREYLIST_FIRST, 60}, {60, "2001:db8:1:3::1", NULL, GREYLIST_FIRST, 60}}, 2},
@@ -181,8 +182,8 @@ test_flood_pushes_nobody_out(void)
 
 		g_snprintf(client, sizeof client, "10.%d.%d.1", i / 250, i % 250);
 		o = attempt(&world, T0 + 1 + i / 100, client, NULL);
-		g_assert_cmpint(o.verdict, ==,
-		    i < TRIPLET_SIGHTINGS - 1 ? GREYLIST_FIRST : GREYLIST_NO_ROOM);
+		g_assert_cmpint(
+		    o.verdict, ==, i < TRIPLET_SIGHTINGS - 1 ? GREYLIST_FIRST : GREYLIST_NO_ROOM);
 	}
 	/* The mark that there are further records costs one write, not a thousand. */
 	g_assert_cmpuint(world.writes, ==, TRIPLET_SIGHTINGS + 1);
@@ -200,10 +201,11 @@ test_overflow_is_remembered(void)
 		g_snprintf(client, sizeof client, "10.0.%d.1", i);
 		attempt(&world, T0, client, NULL);
 	}
-	/* Two days later all sightings are over, but a place that had overflowed may have passed. */
+	/* Two days later all sightings are over, but a place that had overflowed may have passed.
+	 */
 	g_assert_cmpint(attempt(&world, T0 + 2 * 86400, B, NULL).verdict, ==, GREYLIST_NO_ROOM);
-	g_assert_cmpint(
-	    attempt(&world, T0 + usual.lifetime * 2 + 3 * 86400, B, NULL).verdict, ==, GREYLIST_FIRST);
+	g_assert_cmpint(attempt(&world, T0 + usual.lifetime * 2 + 3 * 86400, B, NULL).verdict, ==,
+	    GREYLIST_FIRST);
 }
 
 static void
@@ -316,8 +318,8 @@ main(int argc, char **argv)
 	g_test_add_func("/greylist/early-retries-are-counted", test_early_retries_are_counted);
 	g_test_add_func("/greylist/a-flood-pushes-nobody-out", test_flood_pushes_nobody_out);
 	g_test_add_func("/greylist/overflow-is-remembered", test_overflow_is_remembered);
-	g_test_add_func(
-	    "/greylist/room-of-what-is-over-is-used-again", test_room_of_what_is_over_is_used_again);
+	g_test_add_func("/greylist/room-of-what-is-over-is-used-again",
+	    test_room_of_what_is_over_is_used_again);
 	g_test_add_func("/greylist/observed-counts-as-known", test_observed_counts_as_known);
 	g_test_add_func("/greylist/a-real-retry-proves", test_a_real_retry_proves);
 	g_test_add_func("/greylist/a-match-by-name-is-told", test_match_by_name_is_told);

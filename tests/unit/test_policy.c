@@ -96,8 +96,8 @@ ask(struct world *world, int64_t time, const char *text)
 	struct policy_request request;
 	size_t used;
 
-	g_assert_cmpint(policy_parse(&parser, bytes, strlen(bytes), &request, &used), ==,
-	    POLICY_PARSE_DONE);
+	g_assert_cmpint(
+	    policy_parse(&parser, bytes, strlen(bytes), &request, &used), ==, POLICY_PARSE_DONE);
 	world->answered = false;
 	policy_decide(world->policy, &request, time, on_answer, world);
 	store_wait(world->store);
@@ -105,7 +105,7 @@ ask(struct world *world, int64_t time, const char *text)
 	return reason_row(world->reason)->name;
 }
 
-#define assert_reason(world, after, text, expected)                                               \
+#define assert_reason(world, after, text, expected)                                                \
 	g_assert_cmpstr(ask(world, T0 + (after), text), ==, expected)
 
 static void
@@ -115,8 +115,8 @@ test_dialogue(void)
 
 	world_open(&w, NULL);
 	assert_reason(&w, 0, "", "first");
-	g_assert_cmpstr(w.reply, ==,
-	    "action=DEFER_IF_PERMIT 4.2.0 Greylisted, try again in 60 seconds\n\n");
+	g_assert_cmpstr(
+	    w.reply, ==, "action=DEFER_IF_PERMIT 4.2.0 Greylisted, try again in 60 seconds\n\n");
 	assert_reason(&w, 10, "", "early");
 	assert_reason(&w, 61, "", "passed");
 	g_assert_cmpstr(w.reply, ==,
@@ -190,7 +190,8 @@ test_exempt_recipient(void)
 	struct world w;
 
 	world_open(&w, (const char *const[]){setting, NULL});
-	assert_reason(&w, 0, "instance=a.1\nrecipient=postmaster@example.net\n", "whitelisted-recipient");
+	assert_reason(
+	    &w, 0, "instance=a.1\nrecipient=postmaster@example.net\n", "whitelisted-recipient");
 	assert_reason(&w, 0, "instance=a.1\n", "first");
 	assert_reason(&w, 60, "instance=a.2\n", "passed");
 	world_close(&w);
@@ -254,7 +255,8 @@ test_pool(void)
 
 	world_open(&w, NULL);
 	assert_reason(&w, 0, "client_name=mx1.example.com\n", "first");
-	assert_reason(&w, 70, "client_name=mx9.example.com\nclient_address=198.51.100.9\n", "passed");
+	assert_reason(
+	    &w, 70, "client_name=mx9.example.com\nclient_address=198.51.100.9\n", "passed");
 	g_assert_true(w.decision.by_name);
 	world_close(&w);
 }
@@ -267,8 +269,7 @@ test_pool_not_for_forgers(void)
 	    "sender=\n", "sender=al@example.net\n", "sender=AL@example.net\n"};
 
 	for (size_t i = 0; i < G_N_ELEMENTS(senders); i++) {
-		g_autofree char *a =
-		    g_strconcat("client_name=mx1.example.com\n", senders[i], NULL);
+		g_autofree char *a = g_strconcat("client_name=mx1.example.com\n", senders[i], NULL);
 		g_autofree char *b = g_strconcat("client_address=198.51.100.9\n", a, NULL);
 		struct world w;
 
@@ -289,9 +290,11 @@ test_trust_is_not_by_name(void)
 	world_open(&w, (const char *const[]){"greylist.auto_whitelist_after=1", NULL});
 	assert_reason(&w, 0, "client_name=mx1.example.com\n", "first");
 	assert_reason(&w, 70, "client_name=mx1.example.com\n", "passed");
-	assert_reason(&w, 80, "client_name=mx1.example.com\nsender=eve@example.org\n", "known-client");
+	assert_reason(
+	    &w, 80, "client_name=mx1.example.com\nsender=eve@example.org\n", "known-client");
 	assert_reason(&w, 80,
-	    "client_name=mx2.example.com\nclient_address=192.0.2.2\nsender=eve@example.org\n", "first");
+	    "client_name=mx2.example.com\nclient_address=192.0.2.2\nsender=eve@example.org\n",
+	    "first");
 	world_close(&w);
 }
 
@@ -337,7 +340,8 @@ test_null_sender_at_data(void)
 
 	world_open(&w, at_data);
 	assert_reason(&w, 0, "sender=\ninstance=a.1\n", "null-sender-later");
-	assert_reason(&w, 0, "sender=\ninstance=a.1\nrecipient=eve@example.net\n", "null-sender-later");
+	assert_reason(
+	    &w, 0, "sender=\ninstance=a.1\nrecipient=eve@example.net\n", "null-sender-later");
 	assert_reason(&w, 1, "sender=\ninstance=a.1\nprotocol_state=DATA\nrecipient=\n", "first");
 	assert_reason(&w, 70, "sender=\ninstance=a.2\n", "null-sender-later");
 	assert_reason(&w, 71, "sender=\ninstance=a.2\nprotocol_state=DATA\nrecipient=\n", "passed");
@@ -345,7 +349,8 @@ test_null_sender_at_data(void)
 	assert_reason(&w, 80, "instance=a.3\n", "first");
 	assert_reason(&w, 80, "instance=a.3\nprotocol_state=DATA\n", "other-state");
 	/* Nothing remembered, several recipients: nothing to decide on. */
-	assert_reason(&w, 80, "sender=\ninstance=a.4\nprotocol_state=DATA\nrecipient=\n", "other-state");
+	assert_reason(
+	    &w, 80, "sender=\ninstance=a.4\nprotocol_state=DATA\nrecipient=\n", "other-state");
 	world_close(&w);
 }
 

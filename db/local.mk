@@ -1,6 +1,7 @@
 # The store: one interface, a driver a file. Includes only lib/.
 noinst_LIBRARIES += db/libdb.a
 db_libdb_a_SOURCES = \
+	db/change.c \
 	db/record.c db/record.h \
 	db/store.c db/store.h db/store_driver.h \
 	db/store_lmdb.c \

@@ -50,8 +50,8 @@ void log_limited(enum log_level level, const char *kind, const char *format, ...
  *
  * A value is written bare if it has only letters, digits and . _ - + @ : / = < > [ ] and is not
  * empty; else it is put between double quotes, with " and \ escaped by a backslash and every
- * byte below 0x20, 0x7f and all from 0x80 up as \xHH. A value too long for the buffer is cut and
- * ends in "..."; the closing quote is always there.
+ * byte below 0x20, 0x7f and all from 0x80 up as \xHH. A value that would take more than some 300
+ * bytes is cut and ends in "..."; the closing quote is always there.
  */
 #define LOG_FIELDS_SIZE 2048
 

@@ -100,6 +100,10 @@ void settings_free(struct settings *settings);
  */
 bool settings_read(struct settings *settings, const char *path, GError **error);
 
+/* The same of bytes that came from NAME. */
+bool settings_parse(struct settings *settings, const char *name, const char *bytes, size_t length,
+    GError **error);
+
 /* "section.key=value", as -o takes it. */
 bool settings_assign(struct settings *settings, const char *assignment, GError **error);
 
@@ -121,6 +125,9 @@ const char *const *settings_list(const struct settings *settings, enum setting s
 
 /* The value as it would stand in a file; to be freed with g_free(). */
 char *settings_format(const struct settings *settings, enum setting setting);
+/* What a value must be, in words: "a duration like 60s, 5m, 24h or 35d, from 0s to 1d". To be freed
+ * with g_free(). */
+char *settings_allowed(enum setting setting);
 /* All settings as a file that settings_read() takes, without comments. */
 void settings_print(const struct settings *settings, FILE *out);
 /* The commented sample file: every row with help, type, range, and the default commented out. */

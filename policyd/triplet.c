@@ -155,6 +155,7 @@ sighting_decode(const struct record_field *field, struct sighting *ret_sighting)
 	s.network.address.family = flags & FLAG_IPV6 ? ADDRESS_IPV6 : ADDRESS_IPV4;
 	if (s.network.length > 8 * address_size(&s.network.address))
 		return false;
+	s.network = prefix_of(&s.network.address, s.network.length, s.network.length);
 	s.last = s.first + (int64_t)last;
 	s.passed = passed ? s.first + (int64_t)passed - 1 : 0;
 	s.moved = flags & FLAG_MOVED;

@@ -3,9 +3,9 @@
  * files (postgrey(8)) and a little more. One entry a line; # begins a comment; blank lines are
  * skipped. An entry is
  *
- *	clients      ADDRESS, NETWORK/LENGTH, a.b.c (an IPv4 /24, as postgrey), IPv6, IPv6/LENGTH,
- *	             DOMAIN (that name and all below it), /REGEXP/ (on the verified name; on the
- *	             address if there is none and the expression begins with ^ and a digit)
+ *	clients      ADDRESS, NETWORK/LENGTH, a.b.c (an IPv4 /24, as postgrey) and a.b, IPv6,
+ *	             IPv6/LENGTH, DOMAIN (that name and all below it), /REGEXP/ (on the verified
+ *	             name)
  *	recipients,  DOMAIN (and all below it), user@ (at any domain), user@domain (an +extension
  *	senders      of the request's address is ignored unless the entry has one), /REGEXP/
  *
@@ -34,6 +34,9 @@ void whitelist_free(struct whitelist *list);
 /* Adds the entries of the file at PATH. All of its errors are in the message, a line each
  * ("FILE:LINE: what is wrong"); after a failure the list is not to be used. */
 bool whitelist_read(struct whitelist *list, const char *path, GError **error);
+/* The same of bytes that came from NAME. */
+bool whitelist_parse(struct whitelist *list, const char *name, const char *bytes, size_t length,
+    GError **error);
 /* One entry, as a line of a file. */
 bool whitelist_add(struct whitelist *list, const char *entry, GError **error);
 size_t whitelist_size(const struct whitelist *list);

@@ -4,6 +4,7 @@
 #include <glib.h>
 #include <glib/gstdio.h>
 
+#include "tests/unit/bytes.h"
 #include "classifier/corpus.h"
 #include "classifier/mbox.h"
 
@@ -244,7 +245,7 @@ test_splits(void)
 		    (ssize_t)(sizeof box - 1 - split));
 		close(ends[1]);
 		while (mbox_next(mbox, &bytes, &length, NULL)) {
-			g_assert_cmpmem(bytes, length, box + total, length);
+			assert_same_bytes(bytes, length, box + total, length);
 			total += length;
 			n++;
 		}

@@ -2,7 +2,10 @@
  * The policy on a store in memory with simulated time: requests as Postfix sends them, answers as
  * it gets them.
  */
+#include "config.h"
+
 #include <string.h>
+#include <unistd.h>
 #include <glib.h>
 #include <glib/gstdio.h>
 
@@ -121,7 +124,7 @@ test_dialogue(void)
 	assert_reason(&w, 61, "", "passed");
 	g_assert_cmpstr(w.reply, ==,
 	    "action=PREPEND X-Greylist: delayed 61 seconds by greylagd at mx.example; "
-	    "Thu, 18 Nov 2026 11:06:40 +0000\n\n");
+	    "Wed, 18 Nov 2026 11:06:40 +0000\n\n");
 	assert_reason(&w, 62, "", "known");
 	g_assert_cmpstr(w.reply, ==, "action=DUNNO\n\n");
 	world_close(&w);

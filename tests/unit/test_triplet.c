@@ -1,6 +1,7 @@
 #include <string.h>
 #include <glib.h>
 
+#include "tests/unit/bytes.h"
 #include "policyd/triplet.h"
 
 static const uint8_t hash_key[KEYEDHASH_KEY_SIZE] = {1, 2, 3};
@@ -18,7 +19,7 @@ static void
 assert_same_sighting(const struct sighting *a, const struct sighting *b)
 {
 	g_assert_true(prefix_equal(&a->network, &b->network));
-	g_assert_cmpmem(a->pool.data, a->pool.length, b->pool.data, b->pool.length);
+	assert_same_bytes(a->pool.data, a->pool.length, b->pool.data, b->pool.length);
 	g_assert_cmpint(a->first, ==, b->first);
 	g_assert_cmpint(a->last, ==, b->last);
 	g_assert_cmpint(a->passed, ==, b->passed);
@@ -35,8 +36,8 @@ assert_round_trip(const struct triplet *t)
 	struct triplet back;
 
 	g_assert_true(triplet_decode(&encoded, &back));
-	g_assert_cmpmem(t->sender.data, t->sender.length, back.sender.data, back.sender.length);
-	g_assert_cmpmem(
+	assert_same_bytes(t->sender.data, t->sender.length, back.sender.data, back.sender.length);
+	assert_same_bytes(
 	    t->recipient.data, t->recipient.length, back.recipient.data, back.recipient.length);
 	g_assert_cmpint(t->hashed, ==, back.hashed);
 	g_assert_cmpint(t->overflow_until, ==, back.overflow_until);
@@ -101,7 +102,7 @@ test_documented_bytes(void)
 	uint8_t bytes[TRIPLET_RECORD_MAX];
 
 	t.sightings[0].passed = t.sightings[0].last = t.sightings[0].first + 61;
-	g_assert_cmpmem(bytes, triplet_encode(&t, bytes), expected, sizeof expected);
+	assert_same_bytes(bytes, triplet_encode(&t, bytes), expected, sizeof expected);
 }
 
 /* Any bytes are a record or are not; none read past their end (the sanitizers look on). */
@@ -149,7 +150,7 @@ test_keys(void)
 		for (int j = 0; j < i; j++)
 			g_assert_cmpint(memcmp(keys[i], keys[j], KEYEDHASH_SIZE), !=, 0);
 	triplet_key(hash_key, "a", "bc", &net, &(struct store_bytes){NULL, 0}, keys[4]);
-	g_assert_cmpmem(keys[2], KEYEDHASH_SIZE, keys[4], KEYEDHASH_SIZE);
+	assert_same_bytes(keys[2], KEYEDHASH_SIZE, keys[4], KEYEDHASH_SIZE);
 }
 
 /* What an entry may cost: the value of a usual triplet, with text and without (issue: 300 and

@@ -1,0 +1,177 @@
+/* What an update says through a struct store_change, for the drivers to carry out. */
+#include "config.h"
+
+#include <string.h>
+
+#include "db/store_driver.h"
+
+void
+store_change_init(struct store_change *change)
+{
+	change->steps = g_array_new(FALSE, FALSE, sizeof(struct store_step));
+	change->memory = g_ptr_array_new_with_free_func(g_free);
+}
+
+void
+store_change_begin(struct store_change *change, enum store_space space, struct store_bytes key)
+{
+	change->space = space;
+	change->key = key;
+	g_array_set_size(change->steps, 0);
+	g_ptr_array_set_size(change->memory, 0);
+}
+
+void
+store_change_clear(struct store_change *change)
+{
+	g_array_unref(change->steps);
+	g_ptr_array_unref(change->memory);
+}
+
+static void *
+copy(struct store_change *change, const void *data, size_t length)
+{
+	void *memory = g_memdup2(data, length);
+
+	if (memory)
+		g_ptr_array_add(change->memory, memory);
+	return memory;
+}
+
+static struct store_bytes
+copy_bytes(struct store_change *change, struct store_bytes bytes)
+{
+	return (struct store_bytes){copy(change, bytes.data, bytes.length), bytes.length};
+}
+
+static bool
+same_environment(const struct store_change *change, enum store_space space)
+{
+	return store_spaces[space].environment == store_spaces[change->space].environment;
+}
+
+void
+store_change_put(struct store_change *change, const void *value, size_t length, int64_t expires)
+{
+	struct store_step step = {
+	    .kind = STORE_STEP_PUT,
+	    .space = change->space,
+	    .key = change->key,
+	    .value = copy_bytes(change, (struct store_bytes){value, length}),
+	    .expires = expires,
+	};
+
+	g_array_append_val(change->steps, step);
+}
+
+void
+store_change_delete(struct store_change *change)
+{
+	struct store_step step = {
+	    .kind = STORE_STEP_DELETE, .space = change->space, .key = change->key};
+
+	g_array_append_val(change->steps, step);
+}
+
+void
+store_change_also_put(struct store_change *change, enum store_space space, struct store_bytes key,
+    struct store_bytes value, int64_t expires)
+{
+	struct store_step step = {
+	    .kind = STORE_STEP_PUT,
+	    .space = space,
+	    .key = copy_bytes(change, key),
+	    .value = copy_bytes(change, value),
+	    .expires = expires,
+	};
+
+	g_return_if_fail(same_environment(change, space));
+	g_array_append_val(change->steps, step);
+}
+
+void
+store_change_also_delete(
+    struct store_change *change, enum store_space space, struct store_bytes key)
+{
+	struct store_step step = {
+	    .kind = STORE_STEP_DELETE, .space = space, .key = copy_bytes(change, key)};
+
+	g_return_if_fail(same_environment(change, space));
+	g_array_append_val(change->steps, step);
+}
+
+void
+store_change_also_add(struct store_change *change, const struct store_delta *delta)
+{
+	struct store_step step = {
+	    .kind = STORE_STEP_ADD,
+	    .space = delta->space,
+	    .key = copy_bytes(change, delta->key),
+	    .cells = copy(change, delta->cells, delta->n_cells * sizeof *delta->cells),
+	    .n_cells = delta->n_cells,
+	    .expires = delta->expires,
+	};
+
+	g_return_if_fail(same_environment(change, delta->space));
+	g_array_append_val(change->steps, step);
+}
+
+/* -- cells -- */
+
+static int32_t
+cell_read(const uint8_t *b)
+{
+	return (int32_t)((uint32_t)b[0] << 24 | (uint32_t)b[1] << 16 | (uint32_t)b[2] << 8 | b[3]);
+}
+
+static void
+cell_write(uint8_t *b, int32_t value)
+{
+	uint32_t bits = (uint32_t)value;
+
+	b[0] = (uint8_t)(bits >> 24);
+	b[1] = (uint8_t)(bits >> 16);
+	b[2] = (uint8_t)(bits >> 8);
+	b[3] = (uint8_t)bits;
+}
+
+int32_t
+store_cell_get(const struct store_bytes *value, uint32_t index)
+{
+	if (value->length / 4 <= index)
+		return 0;
+	return cell_read((const uint8_t *)value->data + 4 * (size_t)index);
+}
+
+/* A sum that would leave the range is refused: the cell keeps what it had. */
+static int32_t
+cell_apply(int32_t old, const struct store_cell *cell)
+{
+	int32_t sum;
+
+	if (cell->op == STORE_MAX)
+		return MAX(old, cell->delta);
+	return __builtin_add_overflow(old, cell->delta, &sum) ? old : sum;
+}
+
+void
+store_cells_apply(
+    const struct store_bytes *old, const struct store_step *step, GByteArray *ret_value)
+{
+	g_byte_array_set_size(ret_value, 0);
+	if (old)
+		g_byte_array_append(ret_value, old->data, (guint)old->length);
+	for (size_t i = 0; i < step->n_cells; i++) {
+		const struct store_cell *cell = &step->cells[i];
+		guint needed = 4 * (cell->index + 1), had = ret_value->len;
+		uint8_t *b;
+
+		g_return_if_fail(cell->index < STORE_CELLS_MAX);
+		if (had < needed) {
+			g_byte_array_set_size(ret_value, needed);
+			memset(ret_value->data + had, 0, needed - had);
+		}
+		b = ret_value->data + 4 * (size_t)cell->index;
+		cell_write(b, cell_apply(cell_read(b), cell));
+	}
+}

@@ -1,0 +1,233 @@
+#include "config.h"
+
+#include "db/store.h"
+
+#include <errno.h>
+#include <grp.h>
+#include <poll.h>
+#include <pwd.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "db/store_driver.h"
+
+static const struct store_driver *const drivers[] = {&store_lmdb_driver, &store_mem_driver};
+
+const struct store_space_info store_spaces[STORE_SPACES] = {
+    [STORE_TRIPLETS] = {"triplets", STORE_POLICY, false, true},
+    [STORE_CLIENTS] = {"clients", STORE_POLICY, false, true},
+    [STORE_ALLOWED] = {"allowed", STORE_POLICY, false, true},
+    [STORE_HOURS] = {"hours", STORE_POLICY, true, true},
+    [STORE_TOKENS] = {"tokens", STORE_TOKEN, true, false},
+    [STORE_SLOTS] = {"slots", STORE_TOKEN, true, false},
+    [STORE_MESSAGES] = {"messages", STORE_TOKEN, false, false},
+    [STORE_MEMORY] = {"memory", STORE_TOKEN, false, false},
+    [STORE_MODEL] = {"model", STORE_TOKEN, false, false},
+};
+
+const char *
+store_result_text(enum store_result result)
+{
+	static const char *const texts[] = {
+	    [STORE_OK] = "ok",
+	    [STORE_NOT_FOUND] = "not found",
+	    [STORE_UNAVAILABLE] = "the store is not available",
+	    [STORE_UNCERTAIN] = "the store did not say in time whether it wrote",
+	    [STORE_FULL] = "no room on the disk",
+	    [STORE_CORRUPT] = "the store is damaged",
+	};
+
+	return texts[result];
+}
+
+struct store *
+store_open(const struct store_options *options, GError **error)
+{
+	for (size_t i = 0; i < G_N_ELEMENTS(drivers); i++) {
+		size_t length = strlen(drivers[i]->scheme);
+
+		if (strncmp(options->uri, drivers[i]->scheme, length) == 0 &&
+		    options->uri[length] == ':')
+			return drivers[i]->open(options, options->uri + length + 1, error);
+	}
+	g_set_error(error, STORE_ERROR, 0,
+	    "store.uri \"%s\": expected lmdb:FOLDER or mem:", options->uri);
+	return NULL;
+}
+
+void
+store_close(struct store **store)
+{
+	if (!*store)
+		return;
+	(*store)->driver->close(*store);
+	*store = NULL;
+}
+
+const uint8_t *
+store_hash_key(const struct store *store)
+{
+	return store->hash_key;
+}
+
+int
+store_poll_fd(const struct store *store)
+{
+	return store->driver->poll_fd(store);
+}
+
+void
+store_dispatch(struct store *store)
+{
+	store->driver->dispatch(store);
+}
+
+size_t
+store_outstanding(const struct store *store)
+{
+	return store->driver->outstanding(store);
+}
+
+void
+store_wait(struct store *store)
+{
+	struct pollfd fd = {.fd = store_poll_fd(store), .events = POLLIN};
+
+	while (store_outstanding(store)) {
+		poll(&fd, 1, -1);
+		store_dispatch(store);
+	}
+}
+
+void
+store_get_many(struct store *store, enum store_space space, const struct store_bytes *keys,
+    size_t n_keys, unsigned timeout, store_value_fn value, void *context)
+{
+	store->driver->get_many(store, space, keys, n_keys, timeout, value, context);
+}
+
+void
+store_get(struct store *store, enum store_space space, struct store_bytes key, unsigned timeout,
+    store_value_fn value, void *context)
+{
+	store->driver->get_many(store, space, &key, 1, timeout, value, context);
+}
+
+void
+store_update(struct store *store, enum store_space space, struct store_bytes key,
+    store_update_fn update, void *job, GDestroyNotify free_job, const struct store_call *call)
+{
+	store->driver->update(store, space, key, update, job, free_job, call);
+}
+
+/* -- deltas, as an update that says nothing of its own record -- */
+
+struct delta_job {
+	size_t n;
+	struct store_delta *deltas;
+};
+
+static void
+delta_job_free(gpointer data)
+{
+	struct delta_job *job = data;
+
+	for (size_t i = 0; i < job->n; i++) {
+		g_free((void *)job->deltas[i].key.data);
+		g_free((void *)job->deltas[i].cells);
+	}
+	g_free(job->deltas);
+	g_free(job);
+}
+
+static void
+add_deltas(
+    const struct store_bytes *old G_GNUC_UNUSED, struct store_change *change, void *data)
+{
+	const struct delta_job *job = data;
+
+	for (size_t i = 0; i < job->n; i++)
+		store_change_also_add(change, &job->deltas[i]);
+}
+
+void
+store_add_many(struct store *store, const struct store_delta *deltas, size_t n_deltas,
+    const struct store_call *call)
+{
+	struct delta_job *job = g_new(struct delta_job, 1);
+
+	g_return_if_fail(n_deltas > 0);
+	job->n = n_deltas;
+	job->deltas = g_memdup2(deltas, n_deltas * sizeof *deltas);
+	for (size_t i = 0; i < n_deltas; i++) {
+		struct store_delta *d = &job->deltas[i];
+
+		d->key.data = g_memdup2(d->key.data, d->key.length);
+		d->cells = g_memdup2(d->cells, d->n_cells * sizeof *d->cells);
+	}
+	store_update(store, job->deltas[0].space, job->deltas[0].key, add_deltas, job,
+	    delta_job_free, call);
+}
+
+/* -- scans and care -- */
+
+void
+store_scan(struct store *store, enum store_space space, struct store_cursor *cursor,
+    unsigned limit, store_record_fn record, const struct store_call *call)
+{
+	store->driver->scan(store, space, cursor, limit, record, call);
+}
+
+void
+store_expire(struct store *store, enum store_space space, struct store_cursor *cursor,
+    unsigned limit, int64_t now, uint64_t *ret_expired, const struct store_call *call)
+{
+	store->driver->expire(store, space, cursor, limit, now, ret_expired, call);
+}
+
+enum store_result
+store_status(struct store *store, struct store_status *ret_status)
+{
+	return store->driver->status(store, ret_status);
+}
+
+enum store_result
+store_check(struct store *store, store_check_fn check,
+    void (*problem)(void *context, const char *sentence), void *context)
+{
+	return store->driver->check(store, check, problem, context);
+}
+
+bool
+store_backup(struct store *store, const char *folder, GError **error)
+{
+	return store->driver->backup(store, folder, error);
+}
+
+/* -- ownership -- */
+
+static bool
+become(uid_t uid, gid_t gid, const char *folder, GError **error)
+{
+	const struct passwd *owner = getpwuid(uid);
+
+	if ((owner ? initgroups(owner->pw_name, gid) : setgroups(0, NULL)) == 0 &&
+	    setgid(gid) == 0 && setuid(uid) == 0 && setuid(0) != 0)
+		return true;
+	g_set_error(error, STORE_ERROR, 0, "cannot become the owner of %s: %s", folder,
+	    g_strerror(errno));
+	return false;
+}
+
+bool
+store_become_owner(const char *uri, GError **error)
+{
+	const char *folder = uri + strlen("lmdb:");
+	struct stat st;
+
+	if (geteuid() != 0 || !g_str_has_prefix(uri, "lmdb:") || stat(folder, &st) != 0 ||
+	    st.st_uid == 0)
+		return true;
+	return become(st.st_uid, st.st_gid, folder, error);
+}

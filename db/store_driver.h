@@ -1,0 +1,73 @@
+/*
+ * What a driver of the store gives, and what all drivers share. Private to db/.
+ */
+#ifndef GREYLAG_DB_STORE_DRIVER_H
+#define GREYLAG_DB_STORE_DRIVER_H
+
+#include "db/store.h"
+#include "lib/keyedhash.h"
+
+struct store_driver {
+	const char *scheme; /* of the URI, without its colon */
+	struct store *(*open)(const struct store_options *options, const char *rest, GError **error);
+	void (*close)(struct store *store);
+	int (*poll_fd)(const struct store *store);
+	void (*dispatch)(struct store *store);
+	size_t (*outstanding)(const struct store *store);
+	void (*get_many)(struct store *store, enum store_space space,
+	    const struct store_bytes *keys, size_t n_keys, unsigned timeout, store_value_fn value,
+	    void *context);
+	/* The job belongs to the driver from the call on. */
+	void (*update)(struct store *store, enum store_space space, struct store_bytes key,
+	    store_update_fn update, void *job, GDestroyNotify free_job,
+	    const struct store_call *call);
+	void (*scan)(struct store *store, enum store_space space, struct store_cursor *cursor,
+	    unsigned limit, store_record_fn record, const struct store_call *call);
+	void (*expire)(struct store *store, enum store_space space, struct store_cursor *cursor,
+	    unsigned limit, int64_t now, uint64_t *ret_expired, const struct store_call *call);
+	enum store_result (*status)(struct store *store, struct store_status *ret_status);
+	enum store_result (*check)(struct store *store, store_check_fn check,
+	    void (*problem)(void *context, const char *sentence), void *context);
+	bool (*backup)(struct store *store, const char *folder, GError **error);
+};
+
+/* The first member of each driver's own store. */
+struct store {
+	const struct store_driver *driver;
+	uint8_t hash_key[KEYEDHASH_KEY_SIZE];
+};
+
+extern const struct store_driver store_lmdb_driver;
+extern const struct store_driver store_mem_driver;
+
+/* -- what an update wants -- */
+
+enum store_step_kind { STORE_STEP_PUT, STORE_STEP_DELETE, STORE_STEP_ADD };
+
+struct store_step {
+	enum store_step_kind kind;
+	enum store_space space;
+	struct store_bytes key, value; /* into the change's memory */
+	const struct store_cell *cells;
+	size_t n_cells;
+	int64_t expires;
+};
+
+/* A change as it is said, in memory of its own, which is used again for the next. */
+struct store_change {
+	enum store_space space; /* of the updated record */
+	struct store_bytes key;
+	GArray *steps;  /* struct store_step */
+	GPtrArray *memory; /* copies */
+};
+
+void store_change_init(struct store_change *change);
+void store_change_begin(
+    struct store_change *change, enum store_space space, struct store_bytes key);
+void store_change_clear(struct store_change *change);
+
+/* The cells of OLD (NULL for none) with the step's deltas applied, as a value in RET_VALUE. */
+void store_cells_apply(
+    const struct store_bytes *old, const struct store_step *step, GByteArray *ret_value);
+
+#endif

@@ -1,0 +1,769 @@
+/*
+ * lmdb:FOLDER
+ *
+ *	FOLDER/policy.mdb   triplets clients allowed hours   (and policy.mdb-lock)
+ *	FOLDER/token.mdb    tokens slots messages memory model
+ *
+ * Two environments, since LMDB has one writer lock an environment: training of any length must
+ * not delay a policy answer. In each, a database "meta" holds "schema" (the version, in decimal),
+ * and in the policy environment "hash_key" (16 random bytes); every space is a database of its
+ * name. A record that expires has its time, seconds since 1970 in four bytes, big-endian, before
+ * the caller's bytes: a triplet that goes at 1795086401 is
+ *
+ *	6a fe d8 41  01 01 0f 62 6f 62 ...
+ *
+ * Every commit is synced: neither MDB_NOSYNC nor MDB_NOMETASYNC nor MDB_WRITEMAP.
+ */
+#include "config.h"
+
+#include "db/store_lmdb.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/stat.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+#define SCHEMA 1
+
+#define MAP_SIZE    (64ull << 30)
+#define MAP_MINIMUM (1ull << 20)
+#define MAX_READERS 4096
+#define FILE_MODE   0600
+
+static const char *const file_names[LMDB_ENVIRONMENTS] = {
+    [STORE_POLICY] = "policy.mdb", [STORE_TOKEN] = "token.mdb"};
+
+static struct store_lmdb *
+lmdb(struct store *store)
+{
+	return (struct store_lmdb *)store;
+}
+
+enum store_result
+lmdb_result(int code)
+{
+	switch (code) {
+	case MDB_SUCCESS: return STORE_OK;
+	case MDB_NOTFOUND: return STORE_NOT_FOUND;
+	case MDB_MAP_FULL:
+	case ENOSPC:
+	case EFBIG:
+	case EDQUOT: return STORE_FULL;
+	case MDB_CORRUPTED:
+	case MDB_PAGE_NOTFOUND:
+	case MDB_INVALID: return STORE_CORRUPT;
+	default: return STORE_UNAVAILABLE;
+	}
+}
+
+/* -- the map -- */
+
+int
+lmdb_set_map_size(struct lmdb_environment *e, size_t size)
+{
+	/* Readers that are not in use still pin the old map. */
+	pthread_mutex_lock(&e->readers_lock);
+	g_ptr_array_set_size(e->readers, 0);
+	pthread_mutex_unlock(&e->readers_lock);
+	return mdb_env_set_mapsize(e->env, size);
+}
+
+size_t
+lmdb_map_size(struct lmdb_environment *e)
+{
+	MDB_envinfo info;
+
+	mdb_env_info(e->env, &info);
+	return info.me_mapsize;
+}
+
+/* -- read transactions -- */
+
+static void
+free_reader(gpointer txn)
+{
+	mdb_txn_abort(txn);
+}
+
+static int
+renew_reader(struct lmdb_environment *e, MDB_txn **ret_txn)
+{
+	MDB_txn *txn = NULL;
+	int code;
+
+	pthread_mutex_lock(&e->readers_lock);
+	if (e->readers->len)
+		txn = g_ptr_array_steal_index_fast(e->readers, e->readers->len - 1);
+	pthread_mutex_unlock(&e->readers_lock);
+	if (txn)
+		code = mdb_txn_renew(txn);
+	else
+		code = mdb_txn_begin(e->env, NULL, MDB_RDONLY, &txn);
+	if (code == MDB_SUCCESS)
+		*ret_txn = txn;
+	else if (txn)
+		mdb_txn_abort(txn);
+	return code;
+}
+
+/* What can be mended so that the next try may succeed. */
+static bool
+mend_reader(struct lmdb_environment *e, int code)
+{
+	int dead;
+
+	if (code == MDB_READERS_FULL)
+		return mdb_reader_check(e->env, &dead) == MDB_SUCCESS && dead > 0;
+	if (code != MDB_MAP_RESIZED)
+		return false;
+	pthread_rwlock_wrlock(&e->map_lock);
+	code = lmdb_set_map_size(e, 0);
+	pthread_rwlock_unlock(&e->map_lock);
+	return code == MDB_SUCCESS;
+}
+
+MDB_txn *
+lmdb_read_begin(struct lmdb_environment *e, enum store_result *ret_result)
+{
+	MDB_txn *txn;
+	int code;
+
+	for (int tries = 0; tries < 3; tries++) {
+		pthread_rwlock_rdlock(&e->map_lock);
+		code = e->env ? renew_reader(e, &txn) : MDB_PANIC;
+		if (code == MDB_SUCCESS)
+			return txn;
+		pthread_rwlock_unlock(&e->map_lock);
+		if (!mend_reader(e, code))
+			break;
+	}
+	*ret_result = lmdb_result(code);
+	return NULL;
+}
+
+void
+lmdb_read_end(struct lmdb_environment *e, MDB_txn *txn)
+{
+	mdb_txn_reset(txn);
+	pthread_mutex_lock(&e->readers_lock);
+	g_ptr_array_add(e->readers, txn);
+	pthread_mutex_unlock(&e->readers_lock);
+	pthread_rwlock_unlock(&e->map_lock);
+}
+
+/* -- reads -- */
+
+bool
+lmdb_unwrap(enum store_space space, const MDB_val *stored, struct store_bytes *ret_value,
+    int64_t *ret_expires)
+{
+	const uint8_t *b = stored->mv_data;
+	size_t skip = store_spaces[space].expires ? LMDB_EXPIRY_SIZE : 0;
+
+	if (stored->mv_size < skip)
+		return false;
+	*ret_expires = skip ? (int64_t)((uint32_t)b[0] << 24 | (uint32_t)b[1] << 16 |
+				  (uint32_t)b[2] << 8 | b[3])
+			    : 0;
+	*ret_value = (struct store_bytes){b + skip, stored->mv_size - skip};
+	return true;
+}
+
+static void
+get_one(struct lmdb_environment *e, MDB_txn *txn, enum store_space space, struct store_bytes key,
+    size_t index, store_value_fn value, void *context)
+{
+	MDB_val k = {key.length, (void *)key.data}, v;
+	struct store_bytes bytes;
+	int64_t expires;
+	int code = mdb_get(txn, e->dbis[space], &k, &v);
+
+	if (code != MDB_SUCCESS)
+		value(context, index, lmdb_result(code), NULL);
+	else if (!lmdb_unwrap(space, &v, &bytes, &expires))
+		value(context, index, STORE_CORRUPT, NULL);
+	else
+		value(context, index, STORE_OK, &bytes);
+}
+
+static void
+lmdb_get_many(struct store *store, enum store_space space, const struct store_bytes *keys,
+    size_t n_keys, unsigned timeout G_GNUC_UNUSED, store_value_fn value, void *context)
+{
+	struct lmdb_environment *e = lmdb_environment_of(lmdb(store), space);
+	enum store_result result;
+	MDB_txn *txn = lmdb_read_begin(e, &result);
+
+	for (size_t i = 0; i < n_keys; i++) {
+		if (txn)
+			get_one(e, txn, space, keys[i], i, value, context);
+		else
+			value(context, i, result, NULL);
+	}
+	if (txn)
+		lmdb_read_end(e, txn);
+}
+
+/* The next record past the cursor, as MDB_NEXT finds it. */
+static int
+walk_start(MDB_cursor *c, const struct store_cursor *cursor, MDB_val *k, MDB_val *v)
+{
+	int code;
+
+	if (cursor->length == 0)
+		return mdb_cursor_get(c, k, v, MDB_FIRST);
+	*k = (MDB_val){cursor->length, (void *)cursor->bytes};
+	code = mdb_cursor_get(c, k, v, MDB_SET_RANGE);
+	if (code == MDB_SUCCESS && k->mv_size == cursor->length &&
+	    memcmp(k->mv_data, cursor->bytes, cursor->length) == 0)
+		code = mdb_cursor_get(c, k, v, MDB_NEXT);
+	return code;
+}
+
+static int
+walk(MDB_cursor *c, enum store_space space, struct store_cursor *cursor, unsigned limit,
+    store_record_fn record, void *context)
+{
+	MDB_val k, v;
+	int code = walk_start(c, cursor, &k, &v);
+	bool go_on = true;
+
+	for (unsigned i = 0; code == MDB_SUCCESS && i < limit && go_on; i++) {
+		struct store_bytes key = {k.mv_data, k.mv_size}, value;
+		int64_t expires;
+
+		if (!lmdb_unwrap(space, &v, &value, &expires))
+			return MDB_CORRUPTED;
+		memcpy(cursor->bytes, k.mv_data, k.mv_size);
+		cursor->length = (uint16_t)k.mv_size;
+		go_on = record(context, &key, &value, expires);
+		code = mdb_cursor_get(c, &k, &v, MDB_NEXT);
+	}
+	cursor->end = code == MDB_NOTFOUND;
+	return code == MDB_NOTFOUND ? MDB_SUCCESS : code;
+}
+
+enum store_result
+lmdb_walk(struct lmdb_environment *e, enum store_space space, struct store_cursor *cursor,
+    unsigned limit, store_record_fn record, void *context)
+{
+	enum store_result result;
+	MDB_txn *txn = lmdb_read_begin(e, &result);
+	MDB_cursor *c;
+	int code;
+
+	if (!txn)
+		return result;
+	code = mdb_cursor_open(txn, e->dbis[space], &c);
+	if (code == MDB_SUCCESS) {
+		code = walk(c, space, cursor, limit, record, context);
+		mdb_cursor_close(c);
+	}
+	lmdb_read_end(e, txn);
+	return lmdb_result(code);
+}
+
+static void
+lmdb_scan(struct store *store, enum store_space space, struct store_cursor *cursor,
+    unsigned limit, store_record_fn record, const struct store_call *call)
+{
+	enum store_result result = lmdb_walk(lmdb_environment_of(lmdb(store), space), space, cursor,
+	    limit, record, call->context);
+
+	if (call->done)
+		call->done(call->context, result, NULL);
+}
+
+/* -- opening -- */
+
+static int
+open_databases(struct lmdb_environment *e, MDB_txn *txn, unsigned flags)
+{
+	int code = mdb_dbi_open(txn, "meta", flags, &e->meta);
+
+	for (unsigned i = 0; code == MDB_SUCCESS && i < STORE_SPACES; i++)
+		if (store_spaces[i].environment == e->which)
+			code = mdb_dbi_open(txn, store_spaces[i].name, flags, &e->dbis[i]);
+	return code;
+}
+
+static int
+put_meta(struct lmdb_environment *e, MDB_txn *txn, const char *name, const void *value, size_t size)
+{
+	MDB_val k = {strlen(name), (void *)name}, v = {size, (void *)value};
+
+	return mdb_put(txn, e->meta, &k, &v, 0);
+}
+
+static int
+get_meta(struct lmdb_environment *e, MDB_txn *txn, const char *name, MDB_val *ret_value)
+{
+	MDB_val k = {strlen(name), (void *)name};
+
+	return mdb_get(txn, e->meta, &k, ret_value);
+}
+
+static bool
+fail(const struct lmdb_environment *e, int code, GError **error)
+{
+	const char *what = code == MDB_INVALID || code == MDB_VERSION_MISMATCH
+	    ? "is no store of greylag's, or is damaged"
+	    : mdb_strerror(code);
+
+	g_set_error(error, STORE_ERROR, code, "%s: %s", e->path, what);
+	return false;
+}
+
+/* A store from the future is not touched. */
+static bool
+check_schema(struct lmdb_environment *e, MDB_txn *txn, GError **error)
+{
+	MDB_val value;
+	int code = get_meta(e, txn, "schema", &value);
+	g_autofree char *text = NULL;
+	guint64 schema;
+
+	if (code != MDB_SUCCESS)
+		return fail(e, code == MDB_NOTFOUND ? MDB_INVALID : code, error);
+	text = g_strndup(value.mv_data, value.mv_size);
+	if (!g_ascii_string_to_unsigned(text, 10, 1, G_MAXUINT32, &schema, NULL))
+		return fail(e, MDB_INVALID, error);
+	if (schema <= SCHEMA)
+		return true;
+	g_set_error(error, STORE_ERROR, 0,
+	    "%s was written by a newer greylag (schema %u, this one knows %d): install that "
+	    "version again, or restore a backup",
+	    e->path, (unsigned)schema, SCHEMA);
+	return false;
+}
+
+static bool
+take_hash_key(struct lmdb_environment *e, MDB_txn *txn, GError **error)
+{
+	MDB_val value;
+	int code;
+
+	if (e->which != STORE_POLICY)
+		return true;
+	code = get_meta(e, txn, "hash_key", &value);
+	if (code != MDB_SUCCESS || value.mv_size != KEYEDHASH_KEY_SIZE)
+		return fail(e, MDB_INVALID, error);
+	memcpy(e->store->store.hash_key, value.mv_data, KEYEDHASH_KEY_SIZE);
+	return true;
+}
+
+/* Opens what is there without the write lock. *RET_CODE is MDB_NOTFOUND for a new environment. */
+static bool
+take_existing(struct lmdb_environment *e, int *ret_code, GError **error)
+{
+	MDB_txn *txn;
+	bool good = false;
+	int code = mdb_txn_begin(e->env, NULL, MDB_RDONLY, &txn);
+
+	if (code == MDB_SUCCESS) {
+		code = open_databases(e, txn, 0);
+		good = code == MDB_SUCCESS && check_schema(e, txn, error) &&
+		    take_hash_key(e, txn, error);
+		if (good)
+			code = mdb_txn_commit(txn);
+		else
+			mdb_txn_abort(txn);
+	}
+	*ret_code = code;
+	return good && code == MDB_SUCCESS;
+}
+
+/* Two processes may be here at once: the second finds what the first has made. */
+static int
+make_new(struct lmdb_environment *e)
+{
+	uint8_t hash_key[KEYEDHASH_KEY_SIZE];
+	g_autofree char *schema = g_strdup_printf("%d", SCHEMA);
+	MDB_txn *txn;
+	MDB_val value;
+	int code = mdb_txn_begin(e->env, NULL, 0, &txn);
+
+	if (code != MDB_SUCCESS)
+		return code;
+	code = open_databases(e, txn, MDB_CREATE);
+	if (code == MDB_SUCCESS && get_meta(e, txn, "schema", &value) == MDB_NOTFOUND) {
+		keyedhash_new_key(hash_key);
+		code = put_meta(e, txn, "hash_key", hash_key, sizeof hash_key);
+		if (code == MDB_SUCCESS)
+			code = put_meta(e, txn, "schema", schema, strlen(schema));
+	}
+	if (code == MDB_SUCCESS)
+		return mdb_txn_commit(txn);
+	mdb_txn_abort(txn);
+	return code;
+}
+
+/* The map as large as wanted, or by halves as large as the machine allows. */
+static int
+open_environment(struct lmdb_environment *e, uint64_t map_size)
+{
+	int code = ENOMEM;
+
+	for (; code == ENOMEM && map_size >= MAP_MINIMUM; map_size /= 2) {
+		code = mdb_env_create(&e->env);
+		if (code != MDB_SUCCESS)
+			return code;
+		mdb_env_set_maxdbs(e->env, STORE_SPACES + 1);
+		mdb_env_set_maxreaders(e->env, MAX_READERS);
+		mdb_env_set_mapsize(e->env, map_size);
+		code = mdb_env_open(e->env, e->path, e->flags, FILE_MODE);
+		if (code == MDB_SUCCESS)
+			return code;
+		mdb_env_close(e->env);
+		e->env = NULL;
+	}
+	return code;
+}
+
+int
+lmdb_reopen(struct lmdb_environment *e)
+{
+	size_t map_size = lmdb_map_size(e);
+	int code;
+
+	pthread_rwlock_wrlock(&e->map_lock);
+	g_ptr_array_set_size(e->readers, 0);
+	mdb_env_close(e->env);
+	e->env = NULL;
+	code = open_environment(e, map_size);
+	if (code == MDB_SUCCESS && !take_existing(e, &code, NULL) && code == MDB_SUCCESS)
+		code = MDB_INVALID;
+	pthread_rwlock_unlock(&e->map_lock);
+	return code;
+}
+
+static bool
+environment_open(struct lmdb_environment *e, const struct store_options *options, GError **error)
+{
+	int dead, code;
+
+	e->flags = MDB_NOSUBDIR | MDB_NOTLS | (options->read_only ? MDB_RDONLY : 0);
+	code = open_environment(e, options->map_size ? options->map_size : MAP_SIZE);
+	if (code != MDB_SUCCESS)
+		return fail(e, code, error);
+	mdb_reader_check(e->env, &dead);
+	if (take_existing(e, &code, error))
+		return true;
+	if (error && *error)
+		return false;
+	if (code != MDB_NOTFOUND || options->read_only || !options->create)
+		return fail(e, code == MDB_NOTFOUND ? MDB_INVALID : code, error);
+	code = make_new(e);
+	if (code != MDB_SUCCESS)
+		return fail(e, code, error);
+	return take_existing(e, &code, error) || fail(e, code, error);
+}
+
+static void
+environment_init(struct lmdb_environment *e, struct store_lmdb *store,
+    enum store_environment which, const char *folder)
+{
+	pthread_condattr_t monotonic;
+
+	e->store = store;
+	e->which = which;
+	e->path = g_build_filename(folder, file_names[which], NULL);
+	e->readers = g_ptr_array_new_with_free_func(free_reader);
+	e->cells = g_byte_array_new();
+	store_change_init(&e->change);
+	g_queue_init(&e->waiting);
+	g_queue_init(&e->scans);
+	pthread_rwlock_init(&e->map_lock, NULL);
+	pthread_mutex_init(&e->readers_lock, NULL);
+	pthread_mutex_init(&e->lock, NULL);
+	pthread_condattr_init(&monotonic);
+	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+	pthread_cond_init(&e->more, &monotonic);
+	pthread_condattr_destroy(&monotonic);
+}
+
+static void
+environment_close(struct lmdb_environment *e)
+{
+	/* A writer that another process keeps from ending still uses all of this. */
+	if (e->has_writer && !lmdb_writer_stop(e))
+		return;
+	g_ptr_array_unref(e->readers);
+	if (e->env)
+		mdb_env_close(e->env);
+	store_change_clear(&e->change);
+	g_byte_array_unref(e->cells);
+	pthread_rwlock_destroy(&e->map_lock);
+	pthread_mutex_destroy(&e->readers_lock);
+	pthread_mutex_destroy(&e->lock);
+	pthread_cond_destroy(&e->more);
+	g_free(e->path);
+}
+
+static void
+watch(int poll, int fd)
+{
+	struct epoll_event event = {.events = EPOLLIN, .data.fd = fd};
+
+	epoll_ctl(poll, EPOLL_CTL_ADD, fd, &event);
+}
+
+static void lmdb_close(struct store *store);
+
+static bool
+make_folder(const char *folder, const struct store_options *options, GError **error)
+{
+	if (!options->create || g_mkdir_with_parents(folder, 0700) == 0)
+		return true;
+	g_set_error(error, STORE_ERROR, errno, "cannot make the folder %s: %s", folder,
+	    g_strerror(errno));
+	return false;
+}
+
+static struct store *
+lmdb_open(const struct store_options *options, const char *folder, GError **error)
+{
+	struct store_lmdb *s;
+	g_autoptr(GError) reason = NULL;
+	bool good = true;
+
+	if (!make_folder(folder, options, error))
+		return NULL;
+	s = g_new0(struct store_lmdb, 1);
+	s->store.driver = &store_lmdb_driver;
+	s->max_triplets = options->max_triplets;
+	s->read_only = options->read_only;
+	pthread_mutex_init(&s->done_lock, NULL);
+	s->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	s->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+	s->poll = epoll_create1(EPOLL_CLOEXEC);
+	watch(s->poll, s->wake);
+	watch(s->poll, s->timer);
+	for (unsigned i = 0; i < LMDB_ENVIRONMENTS; i++)
+		environment_init(&s->environments[i], s, i, folder);
+	for (unsigned i = 0; good && i < LMDB_ENVIRONMENTS; i++)
+		good = environment_open(&s->environments[i], options, &reason);
+	for (unsigned i = 0; good && !s->read_only && i < LMDB_ENVIRONMENTS; i++)
+		good = lmdb_writer_start(&s->environments[i]);
+	if (good)
+		return &s->store;
+	if (reason)
+		g_propagate_error(error, g_steal_pointer(&reason));
+	else
+		g_set_error_literal(error, STORE_ERROR, 0, "cannot start the writer's thread");
+	lmdb_close(&s->store);
+	return NULL;
+}
+
+static void
+lmdb_close(struct store *store)
+{
+	struct store_lmdb *s = lmdb(store);
+
+	for (unsigned i = 0; i < LMDB_ENVIRONMENTS; i++)
+		environment_close(&s->environments[i]);
+	lmdb_dispatch(store);
+	/* What is outstanding now belongs to a writer that does not end. */
+	if (s->outstanding)
+		return;
+	close(s->poll);
+	close(s->timer);
+	close(s->wake);
+	pthread_mutex_destroy(&s->done_lock);
+	g_free(s);
+}
+
+static int
+lmdb_poll_fd(const struct store *store)
+{
+	return ((const struct store_lmdb *)store)->poll;
+}
+
+static size_t
+lmdb_outstanding(const struct store *store)
+{
+	return ((const struct store_lmdb *)store)->outstanding;
+}
+
+/* -- care -- */
+
+static enum store_result
+add_status(struct lmdb_environment *e, struct store_status *status)
+{
+	enum store_result result;
+	MDB_txn *txn = lmdb_read_begin(e, &result);
+	MDB_envinfo info;
+	MDB_stat stat;
+
+	if (!txn)
+		return result;
+	for (unsigned i = 0; i < STORE_SPACES; i++)
+		if (store_spaces[i].environment == e->which &&
+		    mdb_stat(txn, e->dbis[i], &stat) == MDB_SUCCESS)
+			status->records[i] = stat.ms_entries;
+	mdb_env_info(e->env, &info);
+	mdb_env_stat(e->env, &stat);
+	status->bytes_used += (info.me_last_pgno + 1) * (uint64_t)stat.ms_psize;
+	status->commits += e->commits;
+	status->updates += e->updates;
+	status->evicted += e->evicted;
+	lmdb_read_end(e, txn);
+	return STORE_OK;
+}
+
+static enum store_result
+lmdb_status(struct store *store, struct store_status *ret_status)
+{
+	struct store_lmdb *s = lmdb(store);
+	struct store_status status = {.driver = "lmdb", .waiting = s->outstanding};
+
+	for (unsigned i = 0; i < LMDB_ENVIRONMENTS; i++) {
+		enum store_result result = add_status(&s->environments[i], &status);
+
+		if (result != STORE_OK)
+			return result;
+	}
+	*ret_status = status;
+	return STORE_OK;
+}
+
+struct check {
+	enum store_space space;
+	store_check_fn check;
+	void (*problem)(void *context, const char *sentence);
+	void *context;
+	uint64_t seen;
+};
+
+static bool
+check_record(void *context, const struct store_bytes *key, const struct store_bytes *value,
+    int64_t expires G_GNUC_UNUSED)
+{
+	struct check *c = context;
+
+	c->seen++;
+	if (c->check && !c->check(c->space, key, value)) {
+		g_autofree char *sentence = g_strdup_printf(
+		    "%s: record %" G_GUINT64_FORMAT " is malformed", store_spaces[c->space].name, c->seen);
+
+		c->problem(c->context, sentence);
+	}
+	return true;
+}
+
+/* All records of a space in one transaction, so that their number must be LMDB's own. */
+static enum store_result
+check_space(struct lmdb_environment *e, struct check *c)
+{
+	struct store_cursor cursor = {0};
+	enum store_result result;
+	MDB_txn *txn = lmdb_read_begin(e, &result);
+	MDB_cursor *lmdb_cursor;
+	MDB_stat stat;
+	int code;
+
+	if (!txn)
+		return result;
+	code = mdb_stat(txn, e->dbis[c->space], &stat);
+	if (code == MDB_SUCCESS)
+		code = mdb_cursor_open(txn, e->dbis[c->space], &lmdb_cursor);
+	if (code == MDB_SUCCESS) {
+		code = walk(lmdb_cursor, c->space, &cursor, G_MAXUINT, check_record, c);
+		mdb_cursor_close(lmdb_cursor);
+	}
+	lmdb_read_end(e, txn);
+	if (code == MDB_SUCCESS && c->seen != stat.ms_entries) {
+		g_autofree char *sentence =
+		    g_strdup_printf("%s: %" G_GUINT64_FORMAT " records are there, %zu are counted",
+			store_spaces[c->space].name, c->seen, stat.ms_entries);
+
+		c->problem(c->context, sentence);
+	}
+	return lmdb_result(code);
+}
+
+static enum store_result
+lmdb_check(struct store *store, store_check_fn check,
+    void (*problem)(void *context, const char *sentence), void *context)
+{
+	enum store_result worst = STORE_OK;
+
+	for (unsigned i = 0; i < STORE_SPACES; i++) {
+		struct check c = {
+		    .space = i, .check = check, .problem = problem, .context = context};
+		enum store_result result = check_space(lmdb_environment_of(lmdb(store), i), &c);
+
+		if (result != STORE_OK) {
+			g_autofree char *sentence = g_strdup_printf(
+			    "%s: %s", store_spaces[i].name, store_result_text(result));
+
+			problem(context, sentence);
+			worst = result;
+		}
+	}
+	return worst;
+}
+
+static bool
+sync_path(const char *path, int flags)
+{
+	int fd = open(path, flags | O_CLOEXEC);
+	bool good = fd >= 0 && fsync(fd) == 0;
+
+	if (fd >= 0)
+		close(fd);
+	return good;
+}
+
+static bool
+backup_environment(struct lmdb_environment *e, const char *folder, GError **error)
+{
+	g_autofree char *path = g_build_filename(folder, file_names[e->which], NULL);
+	int code;
+
+	pthread_rwlock_rdlock(&e->map_lock);
+	code = mdb_env_copy2(e->env, path, MDB_CP_COMPACT);
+	pthread_rwlock_unlock(&e->map_lock);
+	if (code == MDB_SUCCESS && !sync_path(path, O_RDONLY))
+		code = errno;
+	if (code != MDB_SUCCESS)
+		g_set_error(error, STORE_ERROR, code, "%s: %s", path, mdb_strerror(code));
+	return code == MDB_SUCCESS;
+}
+
+static bool
+lmdb_backup(struct store *store, const char *folder, GError **error)
+{
+	struct store_lmdb *s = lmdb(store);
+
+	if (mkdir(folder, 0700) != 0 && (errno != EEXIST || rmdir(folder) != 0 || mkdir(folder, 0700) != 0)) {
+		g_set_error(error, STORE_ERROR, errno, "%s: %s", folder, g_strerror(errno));
+		return false;
+	}
+	for (unsigned i = 0; i < LMDB_ENVIRONMENTS; i++)
+		if (!backup_environment(&s->environments[i], folder, error))
+			return false;
+	sync_path(folder, O_RDONLY | O_DIRECTORY);
+	return true;
+}
+
+const struct store_driver store_lmdb_driver = {
+    .scheme = "lmdb",
+    .open = lmdb_open,
+    .close = lmdb_close,
+    .poll_fd = lmdb_poll_fd,
+    .dispatch = lmdb_dispatch,
+    .outstanding = lmdb_outstanding,
+    .get_many = lmdb_get_many,
+    .update = lmdb_update,
+    .scan = lmdb_scan,
+    .expire = lmdb_expire,
+    .status = lmdb_status,
+    .check = lmdb_check,
+    .backup = lmdb_backup,
+};

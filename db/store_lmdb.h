@@ -1,0 +1,131 @@
+/* The LMDB driver's parts, private to it: store_lmdb.c opens, reads and looks after the
+ * environments, store_lmdb_writer.c writes. lmdb.h is included here and nowhere else. */
+#ifndef GREYLAG_DB_STORE_LMDB_H
+#define GREYLAG_DB_STORE_LMDB_H
+
+#include <lmdb.h>
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "db/store_driver.h"
+
+#define LMDB_ENVIRONMENTS 2
+#define LMDB_EXPIRY_SIZE  4 /* bytes before the value of a record that expires */
+
+struct store_lmdb;
+
+enum lmdb_op_state {
+	LMDB_OP_WAITING,
+	LMDB_OP_TAKEN,     /* the writer has it in a transaction */
+	LMDB_OP_CANCELLED, /* its time was over before the writer took it */
+};
+
+/* An update or a step of expiry on its way through the writer. */
+struct lmdb_op {
+	enum store_space space;
+	struct store_bytes key; /* a copy */
+	store_update_fn update; /* NULL for a step of expiry */
+	void *job;
+	GDestroyNotify free_job;
+	struct store_call call;
+
+	/* a step of expiry */
+	struct store_cursor *cursor; /* the caller's, set at completion */
+	struct store_cursor at;
+	unsigned limit;
+	int64_t now;
+	uint64_t *ret_expired, expired;
+	GPtrArray *over; /* keys (GBytes) that the scan found */
+
+	int64_t deadline; /* monotonic microseconds; 0 for none */
+	_Atomic int state;
+	enum store_result result;
+	bool answered; /* done() was called: its time was over */
+	GList link;    /* in store_lmdb.pending */
+};
+
+struct lmdb_environment {
+	struct store_lmdb *store;
+	enum store_environment which;
+	char *path;
+	MDB_env *env;
+	MDB_dbi meta, dbis[STORE_SPACES];
+	unsigned flags;
+
+	/* Held shared by whoever reads, whole by whoever changes the map. */
+	pthread_rwlock_t map_lock;
+	pthread_mutex_t readers_lock;
+	GPtrArray *readers; /* reset MDB_txn, for the next reads */
+
+	pthread_t writer;
+	bool has_writer;
+	pthread_mutex_t lock; /* of what follows */
+	pthread_cond_t more;
+	GQueue waiting, scans; /* struct lmdb_op */
+	bool stop;
+
+	/* the writer's own */
+	struct store_change change;
+	GByteArray *cells;
+	double commit_time; /* running mean, in microseconds */
+	int64_t readers_checked;
+	uint64_t random;
+	_Atomic uint64_t commits, updates, evicted;
+};
+
+struct store_lmdb {
+	struct store store;
+	struct lmdb_environment environments[LMDB_ENVIRONMENTS];
+	uint64_t max_triplets;
+	bool read_only;
+
+	int wake, timer, poll; /* eventfd and timerfd in an epoll */
+	bool timer_armed;
+	GQueue pending; /* by deadline; struct lmdb_op, the owner's view */
+	size_t outstanding;
+	pthread_mutex_t done_lock;
+	GQueue done;
+};
+
+static inline struct lmdb_environment *
+lmdb_environment_of(struct store_lmdb *store, enum store_space space)
+{
+	return &store->environments[store_spaces[space].environment];
+}
+
+/* What LMDB's or the system's error code means to a caller. */
+enum store_result lmdb_result(int code);
+
+/* A read transaction from the pool, with the map locked against change; NULL and *RET_RESULT. */
+MDB_txn *lmdb_read_begin(struct lmdb_environment *environment, enum store_result *ret_result);
+void lmdb_read_end(struct lmdb_environment *environment, MDB_txn *txn);
+
+/* The caller's value and the expiry of a record as it is stored; false if it is malformed. */
+bool lmdb_unwrap(enum store_space space, const MDB_val *stored, struct store_bytes *ret_value,
+    int64_t *ret_expires);
+
+/* With the map locked whole: takes up a map that another process made larger (SIZE 0), or makes it
+ * larger. */
+int lmdb_set_map_size(struct lmdb_environment *environment, size_t size);
+size_t lmdb_map_size(struct lmdb_environment *environment);
+/* Closes and opens the environment, after an error that LMDB does not go on from. */
+int lmdb_reopen(struct lmdb_environment *environment);
+
+/* Walks from past the cursor; what RECORD returns says whether to go on. */
+enum store_result lmdb_walk(struct lmdb_environment *environment, enum store_space space,
+    struct store_cursor *cursor, unsigned limit, store_record_fn record, void *context);
+
+/* -- store_lmdb_writer.c -- */
+
+bool lmdb_writer_start(struct lmdb_environment *environment);
+/* Lets the writer finish what waits. False if it could not in some seconds (another process holds
+ * the lock): then thread and environment must be left alone. */
+bool lmdb_writer_stop(struct lmdb_environment *environment);
+
+void lmdb_update(struct store *store, enum store_space space, struct store_bytes key,
+    store_update_fn update, void *job, GDestroyNotify free_job, const struct store_call *call);
+void lmdb_expire(struct store *store, enum store_space space, struct store_cursor *cursor,
+    unsigned limit, int64_t now, uint64_t *ret_expired, const struct store_call *call);
+void lmdb_dispatch(struct store *store);
+
+#endif

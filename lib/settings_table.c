@@ -1,0 +1,109 @@
+#include "config.h"
+
+#include "lib/settings_table.h"
+
+#define SECOND 1.0
+#define MINUTE (60 * SECOND)
+#define HOUR   (60 * MINUTE)
+#define DAY    (24 * HOUR)
+#define MIB    (1024.0 * 1024)
+#define TIB    (MIB * 1024 * 1024)
+
+const struct setting_row settings_table[SETTING_COUNT] = {
+    [SETTING_STORE_URI] = {"store", "uri", SETTING_TYPE_TEXT, 0, 0, NULL, "lmdb:" GREYLAG_STATEDIR,
+	"Where everything is kept: lmdb:FOLDER on this machine, or mem: for a trial that ends "
+	"with the program."},
+    [SETTING_STORE_MAP_SIZE] = {"store", "map_size", SETTING_TYPE_SIZE, 16 * MIB, TIB, NULL, "64G",
+	"Address space that each of the store's two files starts with. It costs nothing until it "
+	"is used, and grows by itself."},
+    [SETTING_STORE_MAX_TRIPLETS] = {"store", "max_triplets", SETTING_TYPE_NUMBER, 0, 4e9, NULL,
+	"10000000",
+	"Triplets that are kept at most, some 200 bytes each; beyond that, those that would "
+	"expire first make room. 0 for no bound."},
+    [SETTING_STORE_TIMEOUT] = {"store", "timeout_ms", SETTING_TYPE_NUMBER, 10, 60000, NULL, "250",
+	"Milliseconds that an answer waits for the store before mail is let in."},
+
+    [SETTING_POLICY_LISTEN] = {"policy", "listen", SETTING_TYPE_LIST, 0, 0, NULL,
+	"inet:127.0.0.1:10023",
+	"Where Postfix asks: inet:HOST:PORT, inet:[IPV6]:PORT and unix:PATH, as many as you like."},
+    [SETTING_POLICY_SOCKET_MODE] = {"policy", "socket_mode", SETTING_TYPE_MODE, 0, 0777, NULL,
+	"0660", "Mode of unix: sockets. Let the folder decide who comes near, or give 0666."},
+    [SETTING_POLICY_USER] = {"policy", "user", SETTING_TYPE_TEXT, 0, 0, NULL, "greylag",
+	"Who greylagd becomes when it is started as root. Empty to stay who it is."},
+    [SETTING_POLICY_MAX_CONNECTIONS] = {"policy", "max_connections", SETTING_TYPE_NUMBER, 1,
+	1000000, NULL, "8192",
+	"Connections at most, one for each smtpd process. Past it the one that was idle longest "
+	"is closed."},
+    [SETTING_POLICY_IDLE_TIMEOUT] = {"policy", "idle_timeout", SETTING_TYPE_DURATION, 5 * MINUTE,
+	7 * DAY, NULL, "1100s",
+	"After so long without a whole request a connection is closed. Postfix keeps idle ones for "
+	"300 s and uses none for longer than 1000 s."},
+
+    [SETTING_GREYLIST_MODE] = {"greylist", "mode", SETTING_TYPE_CHOICE, 0, 0,
+	"enforce observe off", "enforce",
+	"enforce; observe decides, counts and logs, and lets all mail in; off."},
+    [SETTING_GREYLIST_DELAY] = {"greylist", "delay", SETTING_TYPE_DURATION, 0, DAY, NULL, "60s",
+	"A retry earlier than this is too early. Large senders retry after 1 to 6 minutes: a longer "
+	"delay costs a second retry and stops hardly any more spam."},
+    [SETTING_GREYLIST_RETRY_WINDOW] = {"greylist", "retry_window", SETTING_TYPE_DURATION,
+	10 * SECOND, 30 * DAY, NULL, "24h",
+	"A retry later than this counts as a first attempt. Longer than the delay."},
+    [SETTING_GREYLIST_LIFETIME] = {"greylist", "lifetime", SETTING_TYPE_DURATION, MINUTE,
+	3650 * DAY, NULL, "35d",
+	"What has passed is known until so long after its last mail. Longer than the retry window; a "
+	"week at least, and a month spares monthly newsletters."},
+    [SETTING_GREYLIST_IPV4_PREFIX] = {"greylist", "ipv4_prefix", SETTING_TYPE_NUMBER, 8, 32, NULL,
+	"24", "A retry matches from anywhere in the IPv4 network of so many bits."},
+    [SETTING_GREYLIST_IPV6_PREFIX] = {"greylist", "ipv6_prefix", SETTING_TYPE_NUMBER, 16, 128, NULL,
+	"64", "A retry matches from anywhere in the IPv6 network of so many bits."},
+    [SETTING_GREYLIST_MATCH_BY_NAME] = {"greylist", "match_by_name", SETTING_TYPE_ON_OFF, 0, 0, NULL,
+	"on",
+	"A retry also matches when the verified names of both clients lie in the same "
+	"organisational domain. It spares the users of large providers delays of hours."},
+    [SETTING_GREYLIST_AUTO_WHITELIST_AFTER] = {"greylist", "auto_whitelist_after",
+	SETTING_TYPE_NUMBER, 0, 1000000, NULL, "5",
+	"A client that has passed so often, counted once an hour at most, is not asked again. 0 for "
+	"never."},
+    [SETTING_GREYLIST_ACTION] = {"greylist", "action", SETTING_TYPE_CHOICE, 0, 0,
+	"DEFER_IF_PERMIT DEFER 450 451", "DEFER_IF_PERMIT",
+	"How a client is asked to come again. Some senders take 450 for a refusal; 451 helps."},
+    [SETTING_GREYLIST_TEXT] = {"greylist", "text", SETTING_TYPE_TEXT, 0, 0, NULL,
+	"4.2.0 Greylisted, try again in %s seconds",
+	"What the client is told; ASCII, with %s for the seconds that are left. An enhanced status "
+	"code at its beginning is kept."},
+    [SETTING_GREYLIST_WHEN] = {"greylist", "when", SETTING_TYPE_CHOICE, 0, 0, "all suspicious",
+	"all",
+	"all, or suspicious: only clients without a verified name, with one that looks dynamic, or "
+	"whose HELO does not fit."},
+    [SETTING_GREYLIST_NULL_SENDER] = {"greylist", "null_sender", SETTING_TYPE_CHOICE, 0, 0,
+	"rcpt data", "rcpt",
+	"Where bounces are deferred. At data, callouts that only try a recipient are not "
+	"disturbed; Postfix must then ask in smtpd_data_restrictions, too."},
+    [SETTING_GREYLIST_PRIVACY] = {"greylist", "privacy", SETTING_TYPE_ON_OFF, 0, 0, NULL, "off",
+	"Keep addresses as keyed hashes only. Lists then show no addresses."},
+
+    [SETTING_WHITELIST_CLIENTS] = {"whitelist", "clients", SETTING_TYPE_LIST, 0, 0, NULL, "",
+	"Files with clients that are never greylisted, in the syntax of postgrey's "
+	"whitelist_clients."},
+    [SETTING_WHITELIST_RECIPIENTS] = {"whitelist", "recipients", SETTING_TYPE_LIST, 0, 0, NULL, "",
+	"Files with recipients whose mail is never greylisted, in the syntax of postgrey's "
+	"whitelist_recipients."},
+    [SETTING_WHITELIST_SENDERS] = {"whitelist", "senders", SETTING_TYPE_LIST, 0, 0, NULL, "",
+	"Files with senders that are never greylisted, in the same syntax. Senders are forged "
+	"easily: prefer clients."},
+    [SETTING_WHITELIST_OPT_IN] = {"whitelist", "opt_in", SETTING_TYPE_LIST, 0, 0, NULL, "",
+	"Files with the recipients whose mail is greylisted, in the same syntax. Without any, "
+	"everybody's is."},
+    [SETTING_WHITELIST_NETWORKS] = {"whitelist", "networks", SETTING_TYPE_LIST, 0, 0, NULL,
+	"127.0.0.0/8 ::1",
+	"Own networks, and secondary MXs that relay to this one: addresses and networks like "
+	"192.0.2.0/24."},
+    [SETTING_WHITELIST_FINGERPRINTS] = {"whitelist", "fingerprints", SETTING_TYPE_LIST, 0, 0, NULL,
+	"",
+	"Fingerprints of client certificates that are never greylisted, as Postfix logs them."},
+
+    [SETTING_LOG_TARGET] = {"log", "target", SETTING_TYPE_TEXT, 0, 0, NULL, "syslog",
+	"syslog, stderr, none, or a file's absolute path. With -f it is standard error."},
+    [SETTING_LOG_LEVEL] = {"log", "level", SETTING_TYPE_CHOICE, 0, 0, "error warning info debug",
+	"info", "error, warning, info or debug. Decisions are logged at info."},
+};

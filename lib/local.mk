@@ -7,4 +7,4 @@ lib_libgreylag_a_SOURCES = \
 	lib/pattern.c lib/pattern.h \
 	lib/settings.c lib/settings.h \
 	lib/settings_table.c lib/settings_table.h
-LIB_LIBS = lib/libgreylag.a $(GLIB_LIBS) $(PCRE2_LIBS) $(SODIUM_LIBS)
+LIB_LIBS = lib/libgreylag.a $(GLIB_LIBS) $(PCRE2_LIBS) $(SODIUM_LIBS) -lm

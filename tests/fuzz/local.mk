@@ -7,6 +7,10 @@ FUZZ_TARGETS = \
 	tests/fuzz/fuzz_clientname \
 	tests/fuzz/fuzz_envelope \
 	tests/fuzz/fuzz_protocol
+	tests/fuzz/fuzz_html \
+	tests/fuzz/fuzz_message \
+	tests/fuzz/fuzz_protocol \
+	tests/fuzz/fuzz_tokens
 EXTRA_DIST += tests/fuzz/corpus tests/fuzz/run.sh
 check_PROGRAMS += $(FUZZ_TARGETS)
 if FUZZING
@@ -29,3 +33,15 @@ tests_fuzz_fuzz_envelope_LDFLAGS = $(FUZZ_LDFLAGS)
 tests_fuzz_fuzz_protocol_SOURCES = tests/fuzz/fuzz_protocol.c $(FUZZ_DRIVER)
 tests_fuzz_fuzz_protocol_LDADD = $(POLICYD_LIBS)
 tests_fuzz_fuzz_protocol_LDFLAGS = $(FUZZ_LDFLAGS)
+
+tests_fuzz_fuzz_html_SOURCES = tests/fuzz/fuzz_html.c $(FUZZ_DRIVER)
+tests_fuzz_fuzz_html_LDADD = $(CLASSIFY_LIBS)
+tests_fuzz_fuzz_html_LDFLAGS = $(FUZZ_LDFLAGS)
+
+tests_fuzz_fuzz_message_SOURCES = tests/fuzz/fuzz_message.c $(FUZZ_DRIVER)
+tests_fuzz_fuzz_message_LDADD = $(CLASSIFY_LIBS)
+tests_fuzz_fuzz_message_LDFLAGS = $(FUZZ_LDFLAGS)
+
+tests_fuzz_fuzz_tokens_SOURCES = tests/fuzz/fuzz_tokens.c $(FUZZ_DRIVER)
+tests_fuzz_fuzz_tokens_LDADD = $(CLASSIFY_LIBS)
+tests_fuzz_fuzz_tokens_LDFLAGS = $(FUZZ_LDFLAGS)

@@ -1,5 +1,36 @@
 check_PROGRAMS += tests/unit/test_corpus
 TESTS += tests/unit/test_corpus
 tests_unit_test_corpus_SOURCES = tests/unit/test_corpus.c
-tests_unit_test_corpus_LDADD = $(CLASSIFIER_LIBS)
+tests_unit_test_corpus_LDADD = $(CLASSIFY_LIBS)
 
+check_PROGRAMS += tests/unit/test_canonical
+TESTS += tests/unit/test_canonical
+tests_unit_test_canonical_SOURCES = tests/unit/test_canonical.c
+tests_unit_test_canonical_LDADD = $(CLASSIFY_LIBS)
+
+check_PROGRAMS += tests/unit/test_charset
+TESTS += tests/unit/test_charset
+tests_unit_test_charset_SOURCES = tests/unit/test_charset.c
+tests_unit_test_charset_LDADD = $(CLASSIFY_LIBS)
+
+check_PROGRAMS += tests/unit/test_html
+TESTS += tests/unit/test_html
+tests_unit_test_html_SOURCES = tests/unit/test_html.c
+tests_unit_test_html_LDADD = $(CLASSIFY_LIBS)
+
+check_PROGRAMS += tests/unit/test_message
+TESTS += tests/unit/test_message
+tests_unit_test_message_SOURCES = tests/unit/test_message.c
+tests_unit_test_message_LDADD = $(CLASSIFY_LIBS)
+
+check_PROGRAMS += tests/unit/test_text
+TESTS += tests/unit/test_text
+tests_unit_test_text_SOURCES = tests/unit/test_text.c
+tests_unit_test_text_LDADD = $(CLASSIFY_LIBS)
+
+check_PROGRAMS += tests/unit/test_tokens
+TESTS += tests/unit/test_tokens
+tests_unit_test_tokens_SOURCES = tests/unit/test_tokens.c
+tests_unit_test_tokens_LDADD = $(CLASSIFY_LIBS)
+
+EXTRA_DIST += tests/data/torture

@@ -51,8 +51,8 @@ store_open(const struct store_options *options, GError **error)
 		    options->uri[length] == ':')
 			return drivers[i]->open(options, options->uri + length + 1, error);
 	}
-	g_set_error(error, STORE_ERROR, 0,
-	    "store.uri \"%s\": expected lmdb:FOLDER or mem:", options->uri);
+	g_set_error(
+	    error, STORE_ERROR, 0, "store.uri \"%s\": expected lmdb:FOLDER or mem:", options->uri);
 	return NULL;
 }
 
@@ -142,8 +142,7 @@ delta_job_free(gpointer data)
 }
 
 static void
-add_deltas(
-    const struct store_bytes *old G_GNUC_UNUSED, struct store_change *change, void *data)
+add_deltas(const struct store_bytes *old G_GNUC_UNUSED, struct store_change *change, void *data)
 {
 	const struct delta_job *job = data;
 
@@ -166,15 +165,15 @@ store_add_many(struct store *store, const struct store_delta *deltas, size_t n_d
 		d->key.data = g_memdup2(d->key.data, d->key.length);
 		d->cells = g_memdup2(d->cells, d->n_cells * sizeof *d->cells);
 	}
-	store_update(store, job->deltas[0].space, job->deltas[0].key, add_deltas, job,
-	    delta_job_free, call);
+	store_update(
+	    store, job->deltas[0].space, job->deltas[0].key, add_deltas, job, delta_job_free, call);
 }
 
 /* -- scans and care -- */
 
 void
-store_scan(struct store *store, enum store_space space, struct store_cursor *cursor,
-    unsigned limit, store_record_fn record, const struct store_call *call)
+store_scan(struct store *store, enum store_space space, struct store_cursor *cursor, unsigned limit,
+    store_record_fn record, const struct store_call *call)
 {
 	store->driver->scan(store, space, cursor, limit, record, call);
 }
@@ -215,8 +214,8 @@ become(uid_t uid, gid_t gid, const char *folder, GError **error)
 	if ((owner ? initgroups(owner->pw_name, gid) : setgroups(0, NULL)) == 0 &&
 	    setgid(gid) == 0 && setuid(uid) == 0 && setuid(0) != 0)
 		return true;
-	g_set_error(error, STORE_ERROR, 0, "cannot become the owner of %s: %s", folder,
-	    g_strerror(errno));
+	g_set_error(
+	    error, STORE_ERROR, 0, "cannot become the owner of %s: %s", folder, g_strerror(errno));
 	return false;
 }
 

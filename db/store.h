@@ -94,11 +94,12 @@ struct store_delta {
 
 struct store_options {
 	const char *uri;
-	bool create;           /* make the folder and the store if missing (mode 0700) */
-	bool read_only;        /* no writer thread, no write lock; a missing store is an error */
-	uint64_t map_size;     /* bytes of address space an environment starts with; it grows; 0 = 64 GiB */
+	bool create;    /* make the folder and the store if missing (mode 0700) */
+	bool read_only; /* no writer thread, no write lock; a missing store is an error */
+	uint64_t
+	    map_size; /* bytes of address space an environment starts with; it grows; 0 = 64 GiB */
 	uint64_t max_triplets; /* records in STORE_TRIPLETS before the one that would expire first
-	                          among a sample makes room; 0 = no bound */
+				  among a sample makes room; 0 = no bound */
 };
 
 #define STORE_ERROR (g_quark_from_static_string("store"))
@@ -188,8 +189,8 @@ struct store_cursor {
 };
 
 /* Return false to stop the scan after this record. */
-typedef bool (*store_record_fn)(void *context, const struct store_bytes *key,
-    const struct store_bytes *value, int64_t expires);
+typedef bool (*store_record_fn)(
+    void *context, const struct store_bytes *key, const struct store_bytes *value, int64_t expires);
 
 /* Shows up to LIMIT records past the cursor and moves it. Records put or deleted meanwhile may
  * or may not be seen; all others are seen once with an embedded driver, at least once else.
@@ -208,10 +209,10 @@ void store_expire(struct store *store, enum store_space space, struct store_curs
 struct store_status {
 	const char *driver;
 	uint64_t records[STORE_SPACES];
-	bool approximate;    /* the counts are estimates */
-	uint64_t bytes_used; /* on disk or in the server's memory */
+	bool approximate;                   /* the counts are estimates */
+	uint64_t bytes_used;                /* on disk or in the server's memory */
 	uint64_t commits, updates, evicted; /* since it was opened */
-	size_t waiting;      /* updates not yet committed */
+	size_t waiting;                     /* updates not yet committed */
 };
 
 enum store_result store_status(struct store *store, struct store_status *ret_status);

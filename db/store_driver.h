@@ -9,7 +9,8 @@
 
 struct store_driver {
 	const char *scheme; /* of the URI, without its colon */
-	struct store *(*open)(const struct store_options *options, const char *rest, GError **error);
+	struct store *(*open)(
+	    const struct store_options *options, const char *rest, GError **error);
 	void (*close)(struct store *store);
 	int (*poll_fd)(const struct store *store);
 	void (*dispatch)(struct store *store);
@@ -57,7 +58,7 @@ struct store_step {
 struct store_change {
 	enum store_space space; /* of the updated record */
 	struct store_bytes key;
-	GArray *steps;  /* struct store_step */
+	GArray *steps;     /* struct store_step */
 	GPtrArray *memory; /* copies */
 };
 

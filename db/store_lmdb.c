@@ -70,6 +70,7 @@ lmdb_set_map_size(struct lmdb_environment *e, size_t size)
 	pthread_mutex_lock(&e->readers_lock);
 	g_ptr_array_set_size(e->readers, 0);
 	pthread_mutex_unlock(&e->readers_lock);
+	e->map_size = MAX(e->map_size, size);
 	return mdb_env_set_mapsize(e->env, size);
 }
 
@@ -168,7 +169,7 @@ lmdb_unwrap(enum store_space space, const MDB_val *stored, struct store_bytes *r
 	if (stored->mv_size < skip)
 		return false;
 	*ret_expires = skip ? (int64_t)((uint32_t)b[0] << 24 | (uint32_t)b[1] << 16 |
-				  (uint32_t)b[2] << 8 | b[3])
+					(uint32_t)b[2] << 8 | b[3])
 			    : 0;
 	*ret_value = (struct store_bytes){b + skip, stored->mv_size - skip};
 	return true;
@@ -269,11 +270,11 @@ lmdb_walk(struct lmdb_environment *e, enum store_space space, struct store_curso
 }
 
 static void
-lmdb_scan(struct store *store, enum store_space space, struct store_cursor *cursor,
-    unsigned limit, store_record_fn record, const struct store_call *call)
+lmdb_scan(struct store *store, enum store_space space, struct store_cursor *cursor, unsigned limit,
+    store_record_fn record, const struct store_call *call)
 {
-	enum store_result result = lmdb_walk(lmdb_environment_of(lmdb(store), space), space, cursor,
-	    limit, record, call->context);
+	enum store_result result = lmdb_walk(
+	    lmdb_environment_of(lmdb(store), space), space, cursor, limit, record, call->context);
 
 	if (call->done)
 		call->done(call->context, result, NULL);
@@ -312,8 +313,8 @@ static bool
 fail(const struct lmdb_environment *e, int code, GError **error)
 {
 	const char *what = code == MDB_INVALID || code == MDB_VERSION_MISMATCH
-	    ? "is no store of greylag's, or is damaged"
-	    : mdb_strerror(code);
+			       ? "is no store of greylag's, or is damaged"
+			       : mdb_strerror(code);
 
 	g_set_error(error, STORE_ERROR, code, "%s: %s", e->path, what);
 	return false;
@@ -368,7 +369,7 @@ take_existing(struct lmdb_environment *e, int *ret_code, GError **error)
 	if (code == MDB_SUCCESS) {
 		code = open_databases(e, txn, 0);
 		good = code == MDB_SUCCESS && check_schema(e, txn, error) &&
-		    take_hash_key(e, txn, error);
+		       take_hash_key(e, txn, error);
 		if (good)
 			code = mdb_txn_commit(txn);
 		else
@@ -417,8 +418,10 @@ open_environment(struct lmdb_environment *e, uint64_t map_size)
 		mdb_env_set_maxreaders(e->env, MAX_READERS);
 		mdb_env_set_mapsize(e->env, map_size);
 		code = mdb_env_open(e->env, e->path, e->flags, FILE_MODE);
-		if (code == MDB_SUCCESS)
+		if (code == MDB_SUCCESS) {
+			e->map_size = map_size;
 			return code;
+		}
 		mdb_env_close(e->env);
 		e->env = NULL;
 	}
@@ -428,14 +431,14 @@ open_environment(struct lmdb_environment *e, uint64_t map_size)
 int
 lmdb_reopen(struct lmdb_environment *e)
 {
-	size_t map_size = lmdb_map_size(e);
 	int code;
 
 	pthread_rwlock_wrlock(&e->map_lock);
 	g_ptr_array_set_size(e->readers, 0);
-	mdb_env_close(e->env);
+	if (e->env)
+		mdb_env_close(e->env);
 	e->env = NULL;
-	code = open_environment(e, map_size);
+	code = open_environment(e, e->map_size);
 	if (code == MDB_SUCCESS && !take_existing(e, &code, NULL) && code == MDB_SUCCESS)
 		code = MDB_INVALID;
 	pthread_rwlock_unlock(&e->map_lock);
@@ -465,8 +468,8 @@ environment_open(struct lmdb_environment *e, const struct store_options *options
 }
 
 static void
-environment_init(struct lmdb_environment *e, struct store_lmdb *store,
-    enum store_environment which, const char *folder)
+environment_init(struct lmdb_environment *e, struct store_lmdb *store, enum store_environment which,
+    const char *folder)
 {
 	pthread_condattr_t monotonic;
 
@@ -520,8 +523,8 @@ make_folder(const char *folder, const struct store_options *options, GError **er
 {
 	if (!options->create || g_mkdir_with_parents(folder, 0700) == 0)
 		return true;
-	g_set_error(error, STORE_ERROR, errno, "cannot make the folder %s: %s", folder,
-	    g_strerror(errno));
+	g_set_error(
+	    error, STORE_ERROR, errno, "cannot make the folder %s: %s", folder, g_strerror(errno));
 	return false;
 }
 
@@ -648,8 +651,9 @@ check_record(void *context, const struct store_bytes *key, const struct store_by
 
 	c->seen++;
 	if (c->check && !c->check(c->space, key, value)) {
-		g_autofree char *sentence = g_strdup_printf(
-		    "%s: record %" G_GUINT64_FORMAT " is malformed", store_spaces[c->space].name, c->seen);
+		g_autofree char *sentence =
+		    g_strdup_printf("%s: record %" G_GUINT64_FORMAT " is malformed",
+			store_spaces[c->space].name, c->seen);
 
 		c->problem(c->context, sentence);
 	}
@@ -741,7 +745,8 @@ lmdb_backup(struct store *store, const char *folder, GError **error)
 {
 	struct store_lmdb *s = lmdb(store);
 
-	if (mkdir(folder, 0700) != 0 && (errno != EEXIST || rmdir(folder) != 0 || mkdir(folder, 0700) != 0)) {
+	if (mkdir(folder, 0700) != 0 &&
+	    (errno != EEXIST || rmdir(folder) != 0 || mkdir(folder, 0700) != 0)) {
 		g_set_error(error, STORE_ERROR, errno, "%s: %s", folder, g_strerror(errno));
 		return false;
 	}

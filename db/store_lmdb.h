@@ -51,6 +51,7 @@ struct lmdb_environment {
 	MDB_env *env;
 	MDB_dbi meta, dbis[STORE_SPACES];
 	unsigned flags;
+	size_t map_size; /* to open it with again */
 
 	/* Held shared by whoever reads, whole by whoever changes the map. */
 	pthread_rwlock_t map_lock;

@@ -191,7 +191,7 @@ static bool
 is_full(const struct store_mem *m, enum store_space space)
 {
 	return space == STORE_TRIPLETS && m->max_triplets &&
-	    (uint64_t)g_tree_nnodes(m->spaces[space]) >= m->max_triplets;
+	       (uint64_t)g_tree_nnodes(m->spaces[space]) >= m->max_triplets;
 }
 
 static void
@@ -319,8 +319,8 @@ mem_scan(struct store *store, enum store_space space, struct store_cursor *curso
 }
 
 static void
-mem_expire(struct store *store, enum store_space space, struct store_cursor *cursor,
-    unsigned limit, int64_t now, uint64_t *ret_expired, const struct store_call *call)
+mem_expire(struct store *store, enum store_space space, struct store_cursor *cursor, unsigned limit,
+    int64_t now, uint64_t *ret_expired, const struct store_call *call)
 {
 	struct store_mem *m = mem(store);
 	GTreeNode *node = cursor_node(m, space, cursor);

@@ -12,7 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define BUFFER_SIZE 65536
+#define BUFFER_SIZE   65536
 #define LINE_MAX_SIZE (LOG_FIELDS_SIZE + 128)
 
 /* Kinds of log_limited() that are told apart; further ones share the last. */

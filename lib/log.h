@@ -62,8 +62,7 @@ struct log_fields {
 
 void log_fields_init(struct log_fields *fields);
 void log_fields_text(struct log_fields *fields, const char *key, const char *value);
-void log_fields_bytes(
-    struct log_fields *fields, const char *key, const char *value, size_t length);
+void log_fields_bytes(struct log_fields *fields, const char *key, const char *value, size_t length);
 void log_fields_int(struct log_fields *fields, const char *key, int64_t value);
 void log_fields_write(struct log_fields *fields, enum log_level level);
 

@@ -84,8 +84,8 @@ pattern_text(const struct pattern *pattern)
 enum pattern_result
 pattern_match(const struct pattern *pattern, const char *subject, size_t length)
 {
-	int code = pcre2_match(pattern->code, (PCRE2_SPTR)subject, length, 0, 0, match_data(),
-	    pattern->context);
+	int code = pcre2_match(
+	    pattern->code, (PCRE2_SPTR)subject, length, 0, 0, match_data(), pattern->context);
 
 	if (code >= 0)
 		return PATTERN_MATCH;

@@ -10,7 +10,7 @@
 #define LINE_LENGTH_MAX 4096
 
 struct value {
-	char *text;  /* as it would stand in a file */
+	char *text;    /* as it would stand in a file */
 	double number; /* by type: the number, seconds, bytes, mode, index of the choice, 0 or 1 */
 	char **list;
 };
@@ -236,8 +236,8 @@ check_log_target(const char *text)
 	static const char *const words[] = {"syslog", "stderr", "none", NULL};
 
 	return g_strv_contains(words, text) || text[0] == '/'
-	    ? NULL
-	    : "must be syslog, stderr, none or a file's absolute path";
+		   ? NULL
+		   : "must be syslog, stderr, none or a file's absolute path";
 }
 
 static const char *
@@ -409,7 +409,8 @@ settings_assign(struct settings *settings, const char *assignment, GError **erro
 	enum setting setting;
 
 	if (!equals) {
-		g_set_error(error, SETTINGS_ERROR, 0, "\"%s\": expected section.key=value", assignment);
+		g_set_error(
+		    error, SETTINGS_ERROR, 0, "\"%s\": expected section.key=value", assignment);
 		return false;
 	}
 	name = g_strstrip(g_strndup(assignment, (gsize)(equals - assignment)));
@@ -502,8 +503,8 @@ read_assignment(struct reader *reader, char *line)
 	}
 	name = g_strdup_printf("%s.%s", reader->section, g_strstrip(line));
 	if (!find_setting(name, &setting, &error) ||
-	    !value_set(&reader->settings->values[setting], setting,
-		unquote(g_strstrip(equals + 1)), &error))
+	    !value_set(&reader->settings->values[setting], setting, unquote(g_strstrip(equals + 1)),
+		&error))
 		fault(reader, name, error->message);
 }
 
@@ -527,8 +528,8 @@ read_line(struct reader *reader, const char *start, size_t length)
 }
 
 bool
-settings_parse(struct settings *settings, const char *name, const char *bytes, size_t length,
-    GError **error)
+settings_parse(
+    struct settings *settings, const char *name, const char *bytes, size_t length, GError **error)
 {
 	struct settings *copy = g_new0(struct settings, 1);
 	struct reader reader = {.settings = copy, .path = name, .faults = g_string_new(NULL)};
@@ -697,9 +698,10 @@ print_comment(FILE *out, const char *text, size_t width)
 void
 settings_print_sample(FILE *out)
 {
-	fprintf(out,
-	    "# Configuration of greylag; see greylag.conf(5). What is commented out is the default.\n"
-	    "# A # after white space begins a comment; a value with one in it stands between \"\".\n\n");
+	fprintf(out, "# Configuration of greylag; see greylag.conf(5). What is commented out is "
+		     "the default.\n"
+		     "# A # after white space begins a comment; a value with one in it stands "
+		     "between \"\".\n\n");
 	for (unsigned i = 0; i < SETTING_COUNT; i++) {
 		const struct setting_row *row = &settings_table[i];
 		g_autofree char *allowed = settings_allowed(i);

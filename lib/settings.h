@@ -21,8 +21,8 @@ enum setting_type {
 	SETTING_TYPE_NUMBER,   /* whole number */
 	SETTING_TYPE_DECIMAL,  /* number with a fraction, locale-independent */
 	SETTING_TYPE_DURATION, /* 60s 5m 24h 35d; a bare number means seconds; value in seconds */
-	SETTING_TYPE_SIZE,     /* 64M 1G, powers of 1024; a bare number means bytes; value in bytes */
-	SETTING_TYPE_MODE,     /* octal file mode */
+	SETTING_TYPE_SIZE, /* 64M 1G, powers of 1024; a bare number means bytes; value in bytes */
+	SETTING_TYPE_MODE, /* octal file mode */
 };
 
 /* In the order of the table, which is the order of the sample file. */
@@ -69,7 +69,7 @@ struct setting_row {
 	const char *section, *key;
 	enum setting_type type;
 	double minimum, maximum;   /* allowed values, in seconds, bytes or as they are; both
-	                              included; both 0 where the type has no range */
+				      included; both 0 where the type has no range */
 	const char *choices;       /* "enforce observe off", for SETTING_TYPE_CHOICE */
 	const char *default_value; /* as it would stand in the file */
 	const char *help;          /* a sentence or two for the sample file, without newlines */
@@ -101,8 +101,8 @@ void settings_free(struct settings *settings);
 bool settings_read(struct settings *settings, const char *path, GError **error);
 
 /* The same of bytes that came from NAME. */
-bool settings_parse(struct settings *settings, const char *name, const char *bytes, size_t length,
-    GError **error);
+bool settings_parse(
+    struct settings *settings, const char *name, const char *bytes, size_t length, GError **error);
 
 /* "section.key=value", as -o takes it. */
 bool settings_assign(struct settings *settings, const char *assignment, GError **error);
@@ -113,8 +113,7 @@ bool settings_check(const struct settings *settings, GError **error);
 
 /* All of it, as every program begins: the defaults, then the file at PATH (NULL: the default one,
  * which may be missing), then the assignments (NULL-terminated, or NULL), then the check. */
-struct settings *settings_load(
-    const char *path, const char *const *assignments, GError **error);
+struct settings *settings_load(const char *path, const char *const *assignments, GError **error);
 
 int64_t settings_number(const struct settings *settings, enum setting setting);
 double settings_decimal(const struct settings *settings, enum setting setting);

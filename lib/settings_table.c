@@ -39,30 +39,32 @@ const struct setting_row settings_table[SETTING_COUNT] = {
 	"After so long without a whole request a connection is closed. Postfix keeps idle ones for "
 	"300 s and uses none for longer than 1000 s."},
 
-    [SETTING_GREYLIST_MODE] = {"greylist", "mode", SETTING_TYPE_CHOICE, 0, 0,
-	"enforce observe off", "enforce",
-	"enforce; observe decides, counts and logs, and lets all mail in; off."},
+    [SETTING_GREYLIST_MODE] = {"greylist", "mode", SETTING_TYPE_CHOICE, 0, 0, "enforce observe off",
+	"enforce", "enforce; observe decides, counts and logs, and lets all mail in; off."},
     [SETTING_GREYLIST_DELAY] = {"greylist", "delay", SETTING_TYPE_DURATION, 0, DAY, NULL, "60s",
-	"A retry earlier than this is too early. Large senders retry after 1 to 6 minutes: a longer "
+	"A retry earlier than this is too early. Large senders retry after 1 to 6 minutes: a "
+	"longer "
 	"delay costs a second retry and stops hardly any more spam."},
     [SETTING_GREYLIST_RETRY_WINDOW] = {"greylist", "retry_window", SETTING_TYPE_DURATION,
 	10 * SECOND, 30 * DAY, NULL, "24h",
 	"A retry later than this counts as a first attempt. Longer than the delay."},
     [SETTING_GREYLIST_LIFETIME] = {"greylist", "lifetime", SETTING_TYPE_DURATION, MINUTE,
 	3650 * DAY, NULL, "35d",
-	"What has passed is known until so long after its last mail. Longer than the retry window; a "
+	"What has passed is known until so long after its last mail. Longer than the retry window; "
+	"a "
 	"week at least, and a month spares monthly newsletters."},
     [SETTING_GREYLIST_IPV4_PREFIX] = {"greylist", "ipv4_prefix", SETTING_TYPE_NUMBER, 8, 32, NULL,
 	"24", "A retry matches from anywhere in the IPv4 network of so many bits."},
     [SETTING_GREYLIST_IPV6_PREFIX] = {"greylist", "ipv6_prefix", SETTING_TYPE_NUMBER, 16, 128, NULL,
 	"64", "A retry matches from anywhere in the IPv6 network of so many bits."},
-    [SETTING_GREYLIST_MATCH_BY_NAME] = {"greylist", "match_by_name", SETTING_TYPE_ON_OFF, 0, 0, NULL,
-	"on",
+    [SETTING_GREYLIST_MATCH_BY_NAME] = {"greylist", "match_by_name", SETTING_TYPE_ON_OFF, 0, 0,
+	NULL, "on",
 	"A retry also matches when the verified names of both clients lie in the same "
 	"organisational domain. It spares the users of large providers delays of hours."},
     [SETTING_GREYLIST_AUTO_WHITELIST_AFTER] = {"greylist", "auto_whitelist_after",
 	SETTING_TYPE_NUMBER, 0, 1000000, NULL, "5",
-	"A client that has passed so often, counted once an hour at most, is not asked again. 0 for "
+	"A client that has passed so often, counted once an hour at most, is not asked again. 0 "
+	"for "
 	"never."},
     [SETTING_GREYLIST_ACTION] = {"greylist", "action", SETTING_TYPE_CHOICE, 0, 0,
 	"DEFER_IF_PERMIT DEFER 450 451", "DEFER_IF_PERMIT",
@@ -99,8 +101,7 @@ const struct setting_row settings_table[SETTING_COUNT] = {
 	"Own networks, and secondary MXs that relay to this one: addresses and networks like "
 	"192.0.2.0/24."},
     [SETTING_WHITELIST_FINGERPRINTS] = {"whitelist", "fingerprints", SETTING_TYPE_LIST, 0, 0, NULL,
-	"",
-	"Fingerprints of client certificates that are never greylisted, as Postfix logs them."},
+	"", "Fingerprints of client certificates that are never greylisted, as Postfix logs them."},
 
     [SETTING_LOG_TARGET] = {"log", "target", SETTING_TYPE_TEXT, 0, 0, NULL, "syslog",
 	"syslog, stderr, none, or a file's absolute path. With -f it is standard error."},

@@ -149,7 +149,7 @@ static bool
 is_numeric(const char *entry)
 {
 	return strchr(entry, ':') || strchr(entry, '/') ||
-	    strspn(entry, "0123456789.") == strlen(entry);
+	       strspn(entry, "0123456789.") == strlen(entry);
 }
 
 static bool
@@ -230,8 +230,8 @@ whitelist_add(struct whitelist *list, const char *entry, GError **error)
 /* -- files -- */
 
 bool
-whitelist_parse(struct whitelist *list, const char *name, const char *bytes, size_t length,
-    GError **error)
+whitelist_parse(
+    struct whitelist *list, const char *name, const char *bytes, size_t length, GError **error)
 {
 	g_autoptr(GString) faults = g_string_new(NULL);
 	const char *end = bytes + length;

@@ -35,8 +35,8 @@ void whitelist_free(struct whitelist *list);
  * ("FILE:LINE: what is wrong"); after a failure the list is not to be used. */
 bool whitelist_read(struct whitelist *list, const char *path, GError **error);
 /* The same of bytes that came from NAME. */
-bool whitelist_parse(struct whitelist *list, const char *name, const char *bytes, size_t length,
-    GError **error);
+bool whitelist_parse(
+    struct whitelist *list, const char *name, const char *bytes, size_t length, GError **error);
 /* One entry, as a line of a file. */
 bool whitelist_add(struct whitelist *list, const char *entry, GError **error);
 size_t whitelist_size(const struct whitelist *list);

@@ -280,11 +280,12 @@ static void
 put_text(enum log_level level, const char *suffix, const char *format, va_list args)
 {
 	char text[LOG_FIELDS_SIZE], line[LOG_FIELDS_SIZE];
-	size_t used;
+	int used = vsnprintf(text, sizeof text, format, args);
 
-	used = (size_t)MAX(vsnprintf(text, sizeof text, format, args), 0);
-	if (used < sizeof text)
-		g_strlcpy(text + used, suffix, sizeof text - used);
+	if (used < 0)
+		return;
+	if ((size_t)used < sizeof text)
+		g_strlcpy(text + used, suffix, sizeof text - (size_t)used);
 	put_line(level, line, escape_line(line, sizeof line, text));
 }
 

@@ -31,7 +31,7 @@
 #define STOP_PATIENCE         5  /* seconds */
 
 /* Records that are looked at to find the one that makes room (store_options.max_triplets). */
-#define EVICT_SAMPLE 32
+#define EVICT_SAMPLE 128
 
 /* -- the owner's side -- */
 

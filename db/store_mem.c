@@ -11,7 +11,7 @@
 #include "db/store_driver.h"
 
 /* How many records are looked at to find the one that makes room; see store_options. */
-#define EVICT_SAMPLE 32
+#define EVICT_SAMPLE 128
 
 struct entry {
 	GBytes *key;
@@ -180,6 +180,7 @@ evict(struct store_mem *m, enum store_space space)
 		if (!first || entry->expires < first->expires)
 			first = entry;
 		node = g_tree_node_next(node);
+		node = node ? node : g_tree_node_first(m->spaces[space]);
 	}
 	if (first) {
 		g_tree_remove(m->spaces[space], first->key);

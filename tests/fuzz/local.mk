@@ -1,47 +1,45 @@
 # A fuzz target is tests/fuzz/fuzz_NAME.c with LLVMFuzzerTestOneInput(). Under --enable-fuzzing it
 # is linked with libFuzzer; else with standalone.c, which feeds it the files of its corpus
 # folder, each also cut short and with bytes changed, so that "make check" runs every target.
-# A target needs its name in FUZZ_TARGETS and a block as at the end; other link flags of
-# its own go after $(FUZZ_LDFLAGS). tests/fuzz/run.sh runs the libFuzzer targets for some time.
-FUZZ_TARGETS = \
-	tests/fuzz/fuzz_clientname \
-	tests/fuzz/fuzz_envelope \
-	tests/fuzz/fuzz_protocol
-	tests/fuzz/fuzz_html \
-	tests/fuzz/fuzz_message \
-	tests/fuzz/fuzz_protocol \
-	tests/fuzz/fuzz_tokens
+# A target is a block as at the end; link flags of its own go after $(LINK_FUZZ). tests/fuzz/run.sh runs the libFuzzer targets for some time.
+FUZZ_TARGETS =
 EXTRA_DIST += tests/fuzz/corpus tests/fuzz/run.sh
 check_PROGRAMS += $(FUZZ_TARGETS)
 if FUZZING
 FUZZ_DRIVER =
-FUZZ_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+LINK_FUZZ = $(AM_LDFLAGS) -fsanitize=fuzzer
 else
 TESTS += $(FUZZ_TARGETS)
 FUZZ_DRIVER = tests/fuzz/standalone.c
-FUZZ_LDFLAGS = $(AM_LDFLAGS)
+LINK_FUZZ = $(AM_LDFLAGS)
 endif
 
+FUZZ_TARGETS += tests/fuzz/fuzz_clientname
 tests_fuzz_fuzz_clientname_SOURCES = tests/fuzz/fuzz_clientname.c $(FUZZ_DRIVER)
 tests_fuzz_fuzz_clientname_LDADD = $(POLICYD_LIBS)
-tests_fuzz_fuzz_clientname_LDFLAGS = $(FUZZ_LDFLAGS)
+tests_fuzz_fuzz_clientname_LDFLAGS = $(LINK_FUZZ)
 
+FUZZ_TARGETS += tests/fuzz/fuzz_envelope
 tests_fuzz_fuzz_envelope_SOURCES = tests/fuzz/fuzz_envelope.c $(FUZZ_DRIVER)
 tests_fuzz_fuzz_envelope_LDADD = $(POLICYD_LIBS)
-tests_fuzz_fuzz_envelope_LDFLAGS = $(FUZZ_LDFLAGS)
+tests_fuzz_fuzz_envelope_LDFLAGS = $(LINK_FUZZ)
 
+FUZZ_TARGETS += tests/fuzz/fuzz_protocol
 tests_fuzz_fuzz_protocol_SOURCES = tests/fuzz/fuzz_protocol.c $(FUZZ_DRIVER)
 tests_fuzz_fuzz_protocol_LDADD = $(POLICYD_LIBS)
-tests_fuzz_fuzz_protocol_LDFLAGS = $(FUZZ_LDFLAGS)
+tests_fuzz_fuzz_protocol_LDFLAGS = $(LINK_FUZZ)
 
+FUZZ_TARGETS += tests/fuzz/fuzz_html
 tests_fuzz_fuzz_html_SOURCES = tests/fuzz/fuzz_html.c $(FUZZ_DRIVER)
 tests_fuzz_fuzz_html_LDADD = $(CLASSIFY_LIBS)
-tests_fuzz_fuzz_html_LDFLAGS = $(FUZZ_LDFLAGS)
+tests_fuzz_fuzz_html_LDFLAGS = $(LINK_FUZZ)
 
+FUZZ_TARGETS += tests/fuzz/fuzz_message
 tests_fuzz_fuzz_message_SOURCES = tests/fuzz/fuzz_message.c $(FUZZ_DRIVER)
 tests_fuzz_fuzz_message_LDADD = $(CLASSIFY_LIBS)
-tests_fuzz_fuzz_message_LDFLAGS = $(FUZZ_LDFLAGS)
+tests_fuzz_fuzz_message_LDFLAGS = $(LINK_FUZZ)
 
+FUZZ_TARGETS += tests/fuzz/fuzz_tokens
 tests_fuzz_fuzz_tokens_SOURCES = tests/fuzz/fuzz_tokens.c $(FUZZ_DRIVER)
 tests_fuzz_fuzz_tokens_LDADD = $(CLASSIFY_LIBS)
-tests_fuzz_fuzz_tokens_LDFLAGS = $(FUZZ_LDFLAGS)
+tests_fuzz_fuzz_tokens_LDFLAGS = $(LINK_FUZZ)

@@ -1,1 +1,10 @@
-# (one block a test)
+check_PROGRAMS += tests/unit/test_store
+TESTS += tests/unit/test_store
+tests_unit_test_store_SOURCES = tests/unit/test_store.c tests/unit/bytes.h
+tests_unit_test_store_LDADD = $(DB_LIBS)
+
+check_PROGRAMS += tests/unit/test_store_lmdb
+TESTS += tests/unit/test_store_lmdb
+tests_unit_test_store_lmdb_SOURCES = tests/unit/test_store_lmdb.c
+tests_unit_test_store_lmdb_LDADD = $(DB_LIBS)
+

@@ -51,6 +51,7 @@ lmdb_result(int code)
 	case MDB_SUCCESS: return STORE_OK;
 	case MDB_NOTFOUND: return STORE_NOT_FOUND;
 	case MDB_MAP_FULL:
+	case EIO: /* LMDB's word for a write that came out short */
 	case ENOSPC:
 	case EFBIG:
 	case EDQUOT: return STORE_FULL;

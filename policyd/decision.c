@@ -5,6 +5,34 @@
 
 #include "lib/log.h"
 
+struct policy_decision
+decision_of(const struct rules *rules, const struct greylist_outcome *outcome)
+{
+	static const enum reason reasons[] = {
+	    [GREYLIST_FIRST] = REASON_FIRST,
+	    [GREYLIST_EARLY] = REASON_EARLY,
+	    [GREYLIST_WINDOW_OVER] = REASON_WINDOW_OVER,
+	    [GREYLIST_PASSED] = REASON_PASSED,
+	    [GREYLIST_KNOWN] = REASON_KNOWN,
+	    [GREYLIST_NO_ROOM] = REASON_FIRST,
+	};
+	struct policy_decision decision = {
+	    .reason = reasons[outcome->verdict],
+	    .wait = outcome->wait,
+	    .delayed = outcome->delayed,
+	    .attempts = outcome->attempts,
+	    .by_name = outcome->by_name,
+	};
+
+	if (rules->greylist.observe)
+		decision.action = POLICY_DUNNO;
+	else if (outcome->verdict == GREYLIST_PASSED)
+		decision.action = POLICY_PREPEND;
+	else
+		decision.action = greylist_defers(outcome->verdict) ? POLICY_DEFER : POLICY_DUNNO;
+	return decision;
+}
+
 /* RFC 5322 date, in UTC, whatever the locale. */
 static void
 format_date(int64_t now, char *text, size_t size)

@@ -29,6 +29,10 @@ struct policy_decision {
 	const char *evidence;
 };
 
+/* What the outcome of a triplet means for the request. */
+struct policy_decision decision_of(
+    const struct rules *rules, const struct greylist_outcome *outcome);
+
 /* Writes the reply. HOST is this host's name, NOW its time. Returns the length. */
 size_t decision_reply(const struct policy_decision *decision, const struct rules *rules,
     const char *host, int64_t now, char ret_reply[POLICY_REPLY_MAX]);

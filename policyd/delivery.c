@@ -40,6 +40,16 @@ delivery_pool(const struct delivery *delivery, const struct suffix_list *suffixe
 	clientname_pool(suffixes, delivery->name, &delivery->client, ret_pool);
 }
 
+void
+delivery_triplet_key(const struct delivery *delivery, const uint8_t hash_key[KEYEDHASH_KEY_SIZE],
+    const struct greylist_attempt *attempt, bool overflow, uint8_t ret_key[KEYEDHASH_SIZE])
+{
+	bool of_place = overflow || delivery->null_sender;
+
+	triplet_key(hash_key, delivery->sender_key, delivery->recipient_key,
+	    of_place ? &attempt->network : NULL, overflow ? &attempt->pool : NULL, ret_key);
+}
+
 bool
 delivery_suspicious(const struct delivery *delivery, const struct suffix_list *suffixes)
 {

@@ -9,6 +9,7 @@
 #include "lib/address.h"
 #include "policyd/clientname.h"
 #include "policyd/envelope.h"
+#include "policyd/greylist.h"
 #include "policyd/protocol.h"
 
 struct delivery {
@@ -35,6 +36,15 @@ void delivery_set_recipient(struct delivery *delivery, const char *recipient);
  */
 void delivery_pool(const struct delivery *delivery, const struct suffix_list *suffixes,
     char ret_pool[CLIENTNAME_SIZE]);
+
+/*
+ * The key of the record that the attempt is looked up in. That of sender and recipient; a null
+ * sender's has the client's network in it. OVERFLOW asks for the record of the place alone, its
+ * pool or else its network, that is used when the pair's places are all in use.
+ */
+void delivery_triplet_key(const struct delivery *delivery,
+    const uint8_t hash_key[KEYEDHASH_KEY_SIZE], const struct greylist_attempt *attempt,
+    bool overflow, uint8_t ret_key[KEYEDHASH_SIZE]);
 
 /* Clients without a verified name, with a dynamic-looking one, or whose HELO does not fit. */
 bool delivery_suspicious(const struct delivery *delivery, const struct suffix_list *suffixes);

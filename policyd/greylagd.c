@@ -19,6 +19,7 @@
 #include "lib/settings.h"
 #include "policyd/keeper.h"
 #include "policyd/listener.h"
+#include "policyd/pidfile.h"
 #include "policyd/privileges.h"
 #include "policyd/server.h"
 
@@ -45,6 +46,7 @@ struct daemon {
 	struct keeper *keeper;
 	GArray *listeners;
 	bool inherited;
+	int pid_file; /* held, or -1 */
 	struct ev_loop *loop;
 	struct ev_signal on_term, on_int, on_hup;
 	struct ev_prepare on_turn;
@@ -316,6 +318,8 @@ serve(struct daemon *d)
 	d->policy =
 	    policy_new(NULL, d->rules, stdio ? POLICY_MESSAGES_SINGLE : POLICY_MESSAGES_SERVER);
 	d->keeper = keeper_new(d->loop, d->settings, d->policy, d->tally);
+	if (!stdio)
+		d->pid_file = pidfile_hold(settings_text(d->settings, SETTING_STORE_URI));
 	d->server = server_new(d->loop, d->policy, d->tally, &options);
 	for (guint i = 0; i < d->listeners->len; i++)
 		server_listen(d->server, g_array_index(d->listeners, int, i));
@@ -342,6 +346,8 @@ finish(struct daemon *d)
 	if (d->server)
 		server_drain(d->server);
 	keeper_free(d->keeper);
+	if (d->pid_file >= 0)
+		close(d->pid_file);
 	server_free(d->server);
 	policy_free(d->policy);
 	tally_free(d->tally);
@@ -359,7 +365,7 @@ finish(struct daemon *d)
 int
 main(int argc, char **argv)
 {
-	struct daemon d = {.listeners = g_array_new(FALSE, FALSE, sizeof(int))};
+	struct daemon d = {.listeners = g_array_new(FALSE, FALSE, sizeof(int)), .pid_file = -1};
 	g_autoptr(GError) error = NULL;
 	int status = EXIT_SUCCESS;
 

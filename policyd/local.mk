@@ -11,6 +11,7 @@ policyd_libpolicy_a_SOURCES = \
 	policyd/keeper.c policyd/keeper.h \
 	policyd/listener.c policyd/listener.h \
 	policyd/messages.c policyd/messages.h \
+	policyd/pidfile.c policyd/pidfile.h \
 	policyd/policy.c policyd/policy.h \
 	policyd/privileges.c policyd/privileges.h \
 	policyd/protocol.c policyd/protocol.h \
@@ -26,3 +27,28 @@ sbin_PROGRAMS += policyd/greylagd
 policyd_greylagd_SOURCES = policyd/greylagd.c
 policyd_greylagd_LDADD = $(POLICYD_LIBS)
 dist_man_MANS += policyd/greylagd.8
+
+# The commands of greylagctl; a library, so that their pure parts have unit tests.
+noinst_LIBRARIES += policyd/libctl.a
+policyd_libctl_a_SOURCES = \
+	policyd/ctl.c policyd/ctl.h \
+	policyd/ctl_allow.c policyd/ctl_allow.h \
+	policyd/ctl_care.c \
+	policyd/ctl_export.c \
+	policyd/ctl_filter.c policyd/ctl_filter.h \
+	policyd/ctl_foreign.c policyd/ctl_foreign.h \
+	policyd/ctl_forget.c \
+	policyd/ctl_import.c \
+	policyd/ctl_json.c policyd/ctl_json.h \
+	policyd/ctl_json_read.c \
+	policyd/ctl_list.c \
+	policyd/ctl_merge.c policyd/ctl_merge.h \
+	policyd/ctl_replay.c \
+	policyd/ctl_status.c \
+	policyd/ctl_why.c
+CTL_LIBS = policyd/libctl.a $(POLICYD_LIBS) $(JANSSON_LIBS)
+
+sbin_PROGRAMS += policyd/greylagctl
+policyd_greylagctl_SOURCES = policyd/greylagctl.c
+policyd_greylagctl_LDADD = $(CTL_LIBS)
+dist_man_MANS += policyd/greylagctl.8

@@ -187,34 +187,6 @@ tell_store_failed(struct ask *ask, enum store_result result)
 	tell_message(ask, &decision);
 }
 
-static struct policy_decision
-decision_of(const struct rules *rules, const struct greylist_outcome *outcome)
-{
-	static const enum reason reasons[] = {
-	    [GREYLIST_FIRST] = REASON_FIRST,
-	    [GREYLIST_EARLY] = REASON_EARLY,
-	    [GREYLIST_WINDOW_OVER] = REASON_WINDOW_OVER,
-	    [GREYLIST_PASSED] = REASON_PASSED,
-	    [GREYLIST_KNOWN] = REASON_KNOWN,
-	    [GREYLIST_NO_ROOM] = REASON_FIRST,
-	};
-	struct policy_decision decision = {
-	    .reason = reasons[outcome->verdict],
-	    .wait = outcome->wait,
-	    .delayed = outcome->delayed,
-	    .attempts = outcome->attempts,
-	    .by_name = outcome->by_name,
-	};
-
-	if (rules->greylist.observe)
-		decision.action = POLICY_DUNNO;
-	else if (outcome->verdict == GREYLIST_PASSED)
-		decision.action = POLICY_PREPEND;
-	else
-		decision.action = greylist_defers(outcome->verdict) ? POLICY_DEFER : POLICY_DUNNO;
-	return decision;
-}
-
 static void
 tell_outcome(struct ask *ask, const struct greylist_outcome *outcome)
 {
@@ -396,17 +368,11 @@ ask_update(struct ask *ask)
 		triplet_settled(ask, &ask->outcome);
 }
 
-/* The pair's record; a null sender's key has the client's network in it, and when the pair's
- * places are all in use, the pool or else the network has a record of its own. */
 static void
 ask_triplet(struct ask *ask)
 {
-	const struct delivery *d = &ask->delivery;
-	bool of_place = ask->overflow || d->null_sender;
-
-	triplet_key(store_hash_key(ask->policy->store), d->sender_key, d->recipient_key,
-	    of_place ? &ask->attempt.network : NULL, ask->overflow ? &ask->attempt.pool : NULL,
-	    ask->key);
+	delivery_triplet_key(&ask->delivery, store_hash_key(ask->policy->store), &ask->attempt,
+	    ask->overflow, ask->key);
 	ask_get(ask, STORE_TRIPLETS, (struct store_bytes){ask->key, sizeof ask->key}, triplet_read,
 	    ask_update);
 }

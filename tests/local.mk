@@ -11,3 +11,7 @@ include tests/unit/db.mk
 include tests/unit/policyd.mk
 include tests/unit/classifier.mk
 include tests/fuzz/local.mk
+
+# greylagctl on real stores, beside Debian's real postgrey.
+dist_check_SCRIPTS += tests/system/greylagctl.sh
+TESTS += tests/system/greylagctl.sh

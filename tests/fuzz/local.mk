@@ -1,7 +1,8 @@
 # A fuzz target is tests/fuzz/fuzz_NAME.c with LLVMFuzzerTestOneInput(). Under --enable-fuzzing it
 # is linked with libFuzzer; else with standalone.c, which feeds it the files of its corpus
 # folder, each also cut short and with bytes changed, so that "make check" runs every target.
-# A target is a block as at the end; link flags of its own go after $(LINK_FUZZ). tests/fuzz/run.sh runs the libFuzzer targets for some time.
+# A target is a block as at the end; link flags of its own go after $(LINK_FUZZ).
+# tests/fuzz/run.sh runs the libFuzzer targets for some time.
 FUZZ_TARGETS =
 EXTRA_DIST += tests/fuzz/corpus tests/fuzz/run.sh
 check_PROGRAMS += $(FUZZ_TARGETS)
@@ -43,3 +44,9 @@ FUZZ_TARGETS += tests/fuzz/fuzz_tokens
 tests_fuzz_fuzz_tokens_SOURCES = tests/fuzz/fuzz_tokens.c $(FUZZ_DRIVER)
 tests_fuzz_fuzz_tokens_LDADD = $(CLASSIFY_LIBS)
 tests_fuzz_fuzz_tokens_LDFLAGS = $(LINK_FUZZ)
+tests_fuzz_fuzz_tokens_LDFLAGS = $(LINK_FUZZ)
+
+FUZZ_TARGETS += tests/fuzz/fuzz_import
+tests_fuzz_fuzz_import_SOURCES = tests/fuzz/fuzz_import.c $(FUZZ_DRIVER)
+tests_fuzz_fuzz_import_LDADD = $(CTL_LIBS)
+tests_fuzz_fuzz_import_LDFLAGS = $(LINK_FUZZ)

@@ -32,3 +32,8 @@ check_PROGRAMS += tests/unit/test_protocol
 TESTS += tests/unit/test_protocol
 tests_unit_test_protocol_SOURCES = tests/unit/test_protocol.c
 tests_unit_test_protocol_LDADD = $(POLICYD_LIBS)
+
+check_PROGRAMS += tests/unit/test_ctl_records
+TESTS += tests/unit/test_ctl_records
+tests_unit_test_ctl_records_SOURCES = tests/unit/test_ctl_records.c
+tests_unit_test_ctl_records_LDADD = $(CTL_LIBS)

@@ -1,0 +1,149 @@
+#include "config.h"
+
+#include "policyd/ctl_allow.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "policyd/allowed.h"
+#include "policyd/ctl_json.h"
+
+struct list {
+	bool json;
+	int64_t now;
+};
+
+static bool
+show_entry(void *context, const struct store_bytes *key, const struct store_bytes *value,
+    int64_t expires G_GNUC_UNUSED)
+{
+	const struct list *list = context;
+	char since[CTL_TIME_SIZE], until[CTL_TIME_SIZE];
+	struct allowed_entry entry;
+
+	if (!allowed_decode(value, &entry) || (entry.until && entry.until <= list->now))
+		return true;
+	if (list->json) {
+		ctl_json_print(json_pack("{s:o, s:I, s:I}", "entry", ctl_json_bytes(key), "since",
+		    (json_int_t)entry.since, "until", (json_int_t)entry.until));
+	} else {
+		g_autoptr(GString) text = g_string_new(NULL);
+
+		ctl_append_safe(text, key);
+		printf("%s\t%s\t%s\n", text->str, ctl_time(entry.since, since),
+		    ctl_time(entry.until, until));
+	}
+	return true;
+}
+
+bool
+ctl_allow_list(struct ctl *ctl, bool json, GError **error)
+{
+	struct list list = {json, ctl->now};
+
+	return ctl_scan(ctl, STORE_ALLOWED, show_entry, NULL, &list, error);
+}
+
+/* -- changes -- */
+
+struct job {
+	struct allowed_entry entry;
+	bool erase, was_there;
+};
+
+static void
+update(const struct store_bytes *old, struct store_change *change, void *data)
+{
+	struct job *job = data;
+	uint8_t bytes[ALLOWED_RECORD_MAX];
+
+	job->was_there = old != NULL;
+	if (!job->erase)
+		store_change_put(
+		    change, bytes, allowed_encode(&job->entry, bytes), job->entry.until);
+	else if (old)
+		store_change_delete(change);
+}
+
+static void
+settled(void *context, void *data)
+{
+	const struct job *job = data;
+	bool *ret_was_there = context;
+
+	*ret_was_there = job->was_there;
+}
+
+static bool
+change_entry(
+    struct ctl *ctl, const char *key, const struct job *change, bool *ret_was_there, GError **error)
+{
+	struct ctl_batch batch = {
+	    .store = ctl->store, .settled = settled, .context = ret_was_there};
+	struct job *job = g_new(struct job, 1);
+
+	*job = *change;
+	ctl_batch_update(
+	    &batch, STORE_ALLOWED, (struct store_bytes){key, strlen(key)}, update, job, g_free);
+	return ctl_batch_end(&batch, error);
+}
+
+bool
+ctl_allow_erase(struct ctl *ctl, const char *text, uint64_t *ret_count, GError **error)
+{
+	g_autofree char *key = NULL;
+	struct job job = {.erase = true};
+	bool was_there = false;
+
+	if (!allowed_parse(text, &key, error) || !change_entry(ctl, key, &job, &was_there, error))
+		return false;
+	*ret_count = was_there;
+	return true;
+}
+
+static bool
+allow(struct ctl *ctl, const char *text, const char *duration, GError **error)
+{
+	g_autofree char *key = NULL;
+	struct job job = {.entry.since = ctl->now};
+	char until[CTL_TIME_SIZE];
+	bool was_there;
+	int64_t seconds = 0;
+
+	if (!allowed_parse(text, &key, error))
+		return false;
+	if (duration && !ctl_parse_duration(duration, &seconds))
+		return ctl_usage(
+		    error, "--for %s: it is a duration like 90s, 5m, 24h, 35d", duration);
+	if (duration)
+		job.entry.until = ctl->now + seconds;
+	if (!ctl_open(ctl, CTL_WRITE, error) || !change_entry(ctl, key, &job, &was_there, error))
+		return false;
+	if (duration)
+		printf("%s is allowed until %s\n", key, ctl_time(job.entry.until, until));
+	else
+		printf("%s is allowed for good\n", key);
+	return true;
+}
+
+bool
+ctl_allow(struct ctl *ctl, int argc, char **argv, GError **error)
+{
+	g_autofree char *duration = NULL;
+	gboolean list = FALSE, json = FALSE;
+	const GOptionEntry entries[] = {
+	    {"for", 0, 0, G_OPTION_ARG_STRING, &duration, "For so long (90s, 5m, 24h, 35d)",
+		"DURATION"},
+	    {"list", 0, 0, G_OPTION_ARG_NONE, &list, "List the exceptions", NULL},
+	    {"json", 0, 0, G_OPTION_ARG_NONE, &json, "Print JSON Lines, with --list", NULL},
+	    G_OPTION_ENTRY_NULL,
+	};
+
+	if (!ctl_parse(ctl, entries, 0, 1, &argc, &argv, error))
+		return false;
+	if (list == (argc == 2))
+		return ctl_usage(error, "allow takes either a network or domain, or --list");
+	if (!list)
+		return allow(ctl, argv[1], duration, error);
+	return ctl_open(ctl, CTL_READ, error) && ctl_allow_list(ctl, json, error);
+}

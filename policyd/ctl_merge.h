@@ -1,0 +1,29 @@
+/*
+ * What an imported record does to one that is there: it never makes it younger or weaker, and
+ * importing the same again changes nothing. Pure.
+ */
+#ifndef GREYLAG_POLICYD_CTL_MERGE_H
+#define GREYLAG_POLICYD_CTL_MERGE_H
+
+#include "policyd/allowed.h"
+#include "policyd/client.h"
+#include "policyd/greylist.h"
+
+/*
+ * Sightings of the same network become one: passed if either has; the earliest pass by a real
+ * retry, else the earliest; the earliest first and the latest last time; the greater number of
+ * attempts. If neither has passed, it is the older one as long as its retry window is open at
+ * NOW, else the younger. Others are added while there is room, and take the place of those whose
+ * time is over. *RET_DROPPED is how many found none. Pointers are those of OLD and NEW.
+ */
+void merge_triplet(const struct greylist_rules *rules, int64_t now, const struct triplet *old,
+    const struct triplet *new, struct triplet *ret_triplet, unsigned *ret_dropped);
+
+/* The greater number of passes, the later time. */
+void merge_client(const struct client *old, const struct client *new, struct client *ret_client);
+
+/* The earlier beginning, the later end. */
+void merge_allowed(const struct allowed_entry *old, const struct allowed_entry *new,
+    struct allowed_entry *ret_entry);
+
+#endif

@@ -1,0 +1,128 @@
+/*
+ * greylagctl: the postmaster's tool. Wires its commands together.
+ */
+#include "config.h"
+
+#include <locale.h>
+#include <stdio.h>
+#include <string.h>
+#include <glib.h>
+
+#include "lib/log.h"
+#include "policyd/ctl.h"
+
+static const struct ctl_command commands[] = {
+    {"status", ctl_status, "[--json]", "Show records, size and the last hours' decisions"},
+    {"list", ctl_list,
+	"[--client NET] [--sender S] [--recipient R] [--state STATE] [--clients | --allowed] "
+	"[--json]",
+	"List what is remembered, a line for each place that mail was seen from"},
+    {"why", ctl_why, "CLIENT SENDER RECIPIENT [--name NAME] [--helo HELO] [--json]",
+	"Show step by step how a request would be answered now, changing nothing"},
+    {"allow", ctl_allow, "NET|DOMAIN [--for DURATION], or --list [--json]",
+	"Exempt a network or a domain from greylisting, for good or for a while"},
+    {"forget", ctl_forget, "[--client NET] [--sender S] [--recipient R] [--allowed NET|DOMAIN]",
+	"Erase what is remembered, or an exception"},
+    {"export", ctl_export, "[FILE|-]", "Write all policy records as JSON Lines"},
+    {"import", ctl_import, "[FILE|-], or --from postgrey DIR|DUMP, or --from greyfix FILE|-",
+	"Merge exported records, or those of another greylisting server, into the store"},
+    {"replay", ctl_replay, "[FILE|-] [--learn] [--summary]",
+	"Answer recorded or simulated requests, each at its own time=SECONDS"},
+    {"check", ctl_check, "", "Check the integrity of the store and of every record"},
+    {"backup", ctl_backup, "FILE", "Make a copy of the store while it is in use"},
+    {"reload", ctl_reload, "", "Have the running greylagd read its configuration again"},
+};
+
+static const struct ctl_command *
+find_command(const char *name)
+{
+	for (size_t i = 0; i < G_N_ELEMENTS(commands); i++)
+		if (strcmp(commands[i].name, name) == 0)
+			return &commands[i];
+	return NULL;
+}
+
+static char *
+describe_commands(void)
+{
+	g_autoptr(GString) text = g_string_new("Commands (each takes --help):\n");
+
+	for (size_t i = 0; i < G_N_ELEMENTS(commands); i++)
+		g_string_append_printf(text, "  %-8s %s\n", commands[i].name, commands[i].help);
+	return g_string_free(g_steal_pointer(&text), FALSE);
+}
+
+/* The options before the command. */
+static bool
+parse_arguments(struct ctl *ctl, int *argc, char ***argv, gboolean *version, GError **error)
+{
+	const GOptionEntry entries[] = {
+	    {"version", 0, 0, G_OPTION_ARG_NONE, version, "Print the version, then exit", NULL},
+	    G_OPTION_ENTRY_NULL,
+	};
+	g_autoptr(GOptionContext) context = g_option_context_new("COMMAND ...");
+	g_autofree char *description = describe_commands();
+
+	g_option_context_set_strict_posix(context, TRUE);
+	g_option_context_set_summary(context, "The postmaster's tool of greylag.");
+	g_option_context_set_description(context, description);
+	if (!ctl_options(ctl, context, entries, argc, argv, error))
+		return false;
+	if (*version)
+		return true;
+	if (*argc < 2)
+		return ctl_usage(error, "no command; see greylagctl --help");
+	ctl->command = find_command((*argv)[1]);
+	if (!ctl->command)
+		return ctl_usage(
+		    error, "there is no command \"%s\"; see greylagctl --help", (*argv)[1]);
+	(*argc)--;
+	(*argv)++;
+	return true;
+}
+
+static bool
+flush_output(GError **error)
+{
+	if (fflush(stdout) == 0 && !ferror(stdout))
+		return true;
+	return ctl_fail(error, "cannot write to standard output");
+}
+
+static int
+exit_status(const GError *error)
+{
+	if (!error)
+		return 0;
+	fprintf(stderr, "greylagctl: %s\n", error->message);
+	return error->domain == G_OPTION_ERROR || g_error_matches(error, CTL_ERROR, CTL_USAGE)
+		   ? CTL_USAGE
+		   : CTL_FAILED;
+}
+
+int
+main(int argc, char **argv)
+{
+	struct ctl ctl = {.now = g_get_real_time() / G_USEC_PER_SEC};
+	g_autoptr(GError) error = NULL;
+	gboolean version = FALSE;
+
+	setlocale(LC_ALL, "C");
+	g_set_prgname("greylagctl");
+	log_open("greylagctl", "stderr", LOG_LEVEL_WARNING, NULL);
+	if (parse_arguments(&ctl, &argc, &argv, &version, &error)) {
+		if (version)
+			printf("greylagctl %s\n", PACKAGE_VERSION);
+		else if (ctl.command->run(&ctl, argc, argv, &error))
+			flush_output(&error);
+	}
+	if (ctl.store)
+		store_close(&ctl.store);
+	rules_unref(ctl.rules);
+	suffix_list_free(ctl.suffixes);
+	settings_free(ctl.settings);
+	g_strfreev(ctl.assignments);
+	g_free(ctl.config);
+	log_close();
+	return exit_status(error);
+}

@@ -1,0 +1,271 @@
+#!/bin/sh
+# greylagctl on a store in a temporary directory, with Debian's real postgrey to import from.
+# Speaks TAP.
+set -u
+. "${top_srcdir:-.}/tests/system/tap.sh"
+
+ctl=${top_builddir:-.}/policyd/greylagctl
+daemon=${top_builddir:-.}/policyd/greylagd
+now=$(date +%s)
+
+# same GOT EXPECTED DESCRIPTION: as is, and there must be something.
+same() {
+	if [ -n "$1" ]; then
+		is "$@"
+	else
+		fail "$3"
+		diag 'there is nothing'
+	fi
+}
+
+for program in "$ctl" "$daemon"; do
+	[ -x "$program" ] || bail_out "there is no $program"
+done
+: >"$dir/empty.conf"
+# on STORE COMMAND...: greylagctl on the store of that name.
+on() {
+	store=$1
+	shift
+	"$ctl" -c "$dir/empty.conf" -o "store.uri=lmdb:$dir/$store" "$@"
+}
+# request CLIENT SENDER RECIPIENT TIME
+request() {
+	printf 'request=smtpd_access_policy\nprotocol_state=RCPT\nprotocol_name=ESMTP\n'
+	printf 'client_address=%s\nsender=%s\nrecipient=%s\ntime=%s\npolicy_test_time=%s\n' \
+		"$1" "$2" "$3" "$4" "$4"
+	printf 'client_name=unknown\netrn_domain=\n\n'
+}
+
+# -- usage --
+like "$("$ctl" --version)" '^greylagctl [0-9]' 'the version is told'
+"$ctl" >"$dir/out" 2>&1
+is $? 2 'no command is wrong usage'
+"$ctl" frobnicate >"$dir/out" 2>&1
+is $? 2 'an unknown command is wrong usage'
+like "$(cat "$dir/out")" '^greylagctl: .*frobnicate' 'the message names it'
+on none list >"$dir/out" 2>&1
+is $? 1 'a missing store is a failure'
+on none -o nonsense=1 list >"$dir/out" 2>&1
+is $? 1 'so is a bad setting'
+
+# -- replay: the decision at simulated times --
+a=192.0.2.7
+{
+	request $a bob@example.org al@example.net $((now - 7200))
+	request $a bob@example.org al@example.net $((now - 7190))
+	request $a bob@example.org al@example.net $((now - 7100))
+	request $a bob@example.org al@example.net $((now - 7000))
+	request 198.51.100.9 Eve+news@example.com al+x@example.net $((now - 30))
+	request 203.0.113.5 '' al@example.net $((now - 20))
+} >"$dir/traffic"
+answers=$(on none replay "$dir/traffic" | grep -v '^$' | sed 's/ .*//' | tr '\n' ' ')
+is "$answers" 'action=DEFER_IF_PERMIT action=DEFER_IF_PERMIT action=PREPEND action=DUNNO action=DEFER_IF_PERMIT action=DEFER_IF_PERMIT ' \
+	'replay answers as the daemon would at those times'
+like "$(on none replay - --summary <"$dir/traffic" 2>&1 >/dev/null)" ' 1 passed$' 'and counts the reasons'
+on none list >/dev/null 2>&1
+is $? 1 'without --learn nothing is stored'
+{ request $a b@example.org a@example.net '' | grep -v time=; } | on none replay >"$dir/out" 2>&1
+is $? 1 'a first request without a time is an error'
+{ request $a b@example.org a@example.net 5; printf 'no equals sign\n\n'; } | on none replay >"$dir/out" 2>"$dir/err"
+is $? 1 'so is a malformed one'
+like "$(cat "$dir/err")" 'request 2, at byte [1-9]' 'whose position is told'
+like "$(cat "$dir/out")" '^action=DEFER_IF_PERMIT' 'after the good one was answered'
+request $a b@example.org a@example.net 5 | head -c 40 | on none replay >"$dir/out" 2>&1
+is $? 1 'so is a truncated one'
+printf 'request=greylag_verdict\nverdict=ham\ntime=5\n\n' >"$dir/verdict"
+is "$(on none replay "$dir/verdict" | head -1)" action=DUNNO 'a verdict is answered DUNNO'
+
+ok 'replay --learn works on the configured store' on s replay --learn "$dir/traffic"
+request $a b@example.org a@example.net $((now + 9999)) | on s replay --learn >"$dir/out" 2>&1
+is $? 1 'it learns nothing from the future'
+
+# -- list, why --
+is "$(on s list | wc -l)" 3 'list has a line for each place'
+like "$(on s list --state passed)" "^bob@example.org	al@example.net	192.0.2.0/24	-	passed	.*	3	100\$" \
+	'with state, attempts and delay'
+like "$(on s list --sender 'EVE+other@Example.COM.')" '^eve@example.com	al@example.net' \
+	'what a person types finds the normalised sender'
+like "$(on s list --sender '')" '^<>	' 'the null sender can be asked for'
+is "$(on s list --client 192.0.2.200 | wc -l)" 1 'a client lists its network'
+is "$(on s list --client 198.51.0.0/16 --json | python3 -c '
+import json, sys
+for line in sys.stdin: print(json.loads(line)["state"])')" greylisted 'JSON Lines can be read'
+like "$(on s list --clients)" '^192.0.2.7	1	.*	counting$' 'the auto-whitelist is listed'
+why=$(on s why $a bob@example.org al@example.net)
+like "$why" '^reason +known ' 'why knows the known'
+like "$why" '^the client is known +no: 192.0.2.7 has passed 1 times \(5 are needed\)' 'with the count of passes'
+why=$(on s why 192.0.2.8 new@example.org al@example.net)
+like "$why" '^answer now +action=DEFER_IF_PERMIT 4.2.0' 'why says what the answer would be'
+like "$why" '^a retry would pass +from 20.* until 20' 'and when a retry passes'
+is "$(on s list | wc -l)" 3 'and has changed nothing'
+why=$(on s why 198.51.100.77 eve@example.com al@example.net)
+like "$why" '^record +198.51.100.0/24 - greylisted' 'why shows the record'
+like "$why" '^reason +early ' 'and decides on it'
+like "$(on s why 203.0.113.6 '<>' al@example.net)" '^reason +early ' 'a null sender is found by its network'
+like "$(on s why 203.0.114.6 '<>' al@example.net)" '^reason +first ' 'and only there'
+like "$(on s why --json 127.0.0.1 a@b.example c@d.example | python3 -c '
+import json, sys
+print(json.load(sys.stdin)["reason"])')" '^own-network$' 'why speaks JSON'
+
+# -- allow --
+ok 'a network can be allowed' on s allow 203.0.113.0/24 --for 1h
+ok 'a domain can be allowed' on s allow Example.COM
+is "$(on s allow --list | cut -f 1 | sort | tr '\n' ' ')" '203.0.113.0/24 example.com ' 'both are listed'
+like "$(on s why 203.0.113.99 x@y.example al@example.net)" '^the operator allows it for now +yes: 203.0.113.0/24' 'why sees the network'
+like "$(on s why 198.51.100.77 eve@mail.example.com al@example.net)" '^reason +allowed ' 'and the domain'
+on s allow 192.0.2.1/24 >"$dir/out" 2>&1
+is $? 1 'a network with host bits is refused'
+on s allow example.net --for soon >"$dir/out" 2>&1
+is $? 2 'and a duration that is none'
+like "$(on s forget --allowed 203.0.113.0/24)" ' 1 exceptions' 'an exception can be ended'
+is "$(on s allow --list | wc -l)" 1 'and is gone'
+
+# -- export, import --
+ok 'export' on s export "$dir/export"
+is "$(stat -c %a "$dir/export")" 600 'nobody else may read it'
+like "$(on t import "$dir/export")" '^imported 3 triplets, 1 clients, 1 exceptions' 'import into another store'
+same "$(on t list | sort)" "$(on s list | sort)" 'gives the same records'
+like "$(on t why $a bob@example.org al@example.net)" '^reason +known ' 'which are found by their own keys'
+on t import "$dir/export" >/dev/null
+# Keys depend on the store's secret, and the exported time on the clock.
+strip() { tail -n +2 | sed 's/"key":"[0-9a-f]*"//' | sort; }
+same "$(on t export | strip)" "$(on s export | strip)" 'export, import twice, export: nothing is lost or changed'
+{ head -2 "$dir/export"; echo '{"type":"client"}'; tail -n +3 "$dir/export"; } >"$dir/bad"
+on u import "$dir/bad" >"$dir/out" 2>"$dir/err"
+is $? 1 'a faulty line is a failure'
+like "$(cat "$dir/err")" 'bad:3: ' 'it is named'
+is "$(on u list | wc -l)" 3 'the others are taken'
+printf 'request=smtpd_access_policy\nprotocol_state=RCPT\nclient_address=192.0.2.9\nsender=\377\033[2J@example.org\nrecipient=q@example.net\ntime=%s\n\n' \
+	$((now - 10)) >"$dir/bytes"
+ok 'an address of any bytes can be learned' on u replay --learn "$dir/bytes"
+like "$(on u list --recipient q@example.net)" '^\\xff\\x1b\[2j@example.org	' 'and does a terminal no harm'
+on u export | on v import - >/dev/null
+same "$(on v list --recipient q@example.net)" "$(on u list --recipient q@example.net)" 'and survives export and import'
+
+# -- forget --
+is "$(on t list | wc -l)" 3 'three places are remembered'
+like "$(on t forget --recipient Al+anything@example.net)" '^erased 3 triplets' 'a person can be forgotten'
+is "$(on t list | wc -l)" 0 'and is gone'
+like "$(on t forget --client 192.0.2.0/24)" '^erased 0 triplets, 1 clients' 'a network leaves the auto-whitelist'
+on t forget >"$dir/out" 2>&1
+is $? 2 'forget needs to know what'
+
+# -- privacy --
+p() { on p -o greylist.privacy=on "$@"; }
+p replay --learn "$dir/traffic" >/dev/null
+like "$(p list --recipient al@example.net)" '^hash:[0-9a-f]{16}	hash:[0-9a-f]{16}	' 'with privacy on addresses are found by their hash'
+grep -aqr 'example\.' "$dir/s"
+is $? 0 'without it they are in the store'
+grep -aqr 'example\.' "$dir/p"
+is $? 1 'and with it nowhere in it'
+p export >"$dir/private"
+p forget --client 198.51.100.0/24 >/dev/null
+like "$(p import "$dir/private")" '^imported 3 triplets' 'they can be imported where they came from'
+is "$(p list | wc -l)" 3 'and are there again'
+p export | on w import - >"$dir/out" 2>&1
+is $? 1 'into another store they cannot'
+like "$(p forget --recipient al@example.net)" '^erased 3 triplets' 'and are erased by what a person types'
+
+# -- postgrey --
+if [ -x /usr/sbin/postgrey ] && command -v db5.3_dump >/dev/null; then
+	mkdir "$dir/postgrey"
+	/usr/sbin/postgrey --unix="$dir/postgrey.sock" --dbdir="$dir/postgrey" --user="$(id -un)" \
+		--group="$(id -gn)" --delay=300 --quiet >"$dir/postgrey.log" 2>&1 &
+	postgrey=$!
+	keep "$postgrey"
+	wait_for test -S "$dir/postgrey.sock" || sed 's/^/# /' "$dir/postgrey.log"
+	ask_postgrey() {
+		request "$@" | perl -MIO::Socket::UNIX -e '
+			my $s = IO::Socket::UNIX->new(Peer => $ARGV[0]) or die "connect: $!";
+			local $/; print $s <STDIN>; $s->flush; $/ = "\n";
+			while (<$s>) { last if $_ eq "\n"; print }' "$dir/postgrey.sock"
+	}
+	ask_postgrey 192.0.2.7 list-123-bob@example.org al@example.net $((now - 90000)) >/dev/null
+	like "$(ask_postgrey 192.0.2.7 list-456-bob@example.org al@example.net $((now - 89000)))" 'PREPEND' \
+		'postgrey knows a triplet'
+	ask_postgrey 192.0.2.7 '' al@example.net $((now - 500)) >/dev/null
+	ask_postgrey 2001:db8::7 bob+x@example.org al@example.net $((now - 500)) >/dev/null
+	ask_postgrey 2001:db8::7 bob+y@example.org al@example.net $((now - 100)) >/dev/null
+	ask_postgrey 198.51.100.1 waiting@example.org al@example.net $((now - 50)) >/dev/null
+	for i in 5 4 3 2 1; do
+		ask_postgrey 203.0.113.8 s$i@known.example al@example.net $((now - i * 7200 - 400)) >/dev/null
+		ask_postgrey 203.0.113.8 s$i@known.example al@example.net $((now - i * 7200)) >/dev/null
+	done
+	on g import --from postgrey "$dir/postgrey" >"$dir/out" 2>"$dir/err"
+	is $? 1 'a postgrey that runs is not read'
+	like "$(cat "$dir/err")" 'stop it first' 'which is said'
+	stop "$postgrey"
+	like "$(on g import --from postgrey "$dir/postgrey" 2>&1)" '^imported 9 triplets, 3 clients' 'import --from postgrey'
+	like "$(on g why 192.0.2.99 list-789-bob@example.org al@example.net)" '^reason +known ' \
+		'what postgrey knew passes, whatever its numbers'
+	like "$(on g why 2001:db8::8 bob@example.org al@example.net)" '^reason +known ' 'from IPv6 too'
+	like "$(on g why 203.0.113.8 new@other.example al@example.net)" '^reason +known-client ' 'its auto-whitelist holds'
+	like "$(on g why 198.51.100.1 waiting@example.org al@example.net)" '^reason +early ' 'who waits goes on waiting'
+	like "$(on g why 192.0.2.1 '<>' al@example.net)" '^reason +passed ' 'a null sender too'
+	like "$(on g list --client 192.0.2.0/24 --sender '')" '	greylisted	' 'whose delay is not over until it retries'
+	db5.3_dump -h "$dir/postgrey" -p postgrey.db >"$dir/dump"
+	on h import --from postgrey "$dir/dump" >"$dir/out" 2>&1
+	same "$(on h list | sort)" "$(on g list | sort)" 'a dump gives the same as the folder'
+	head -n 12 "$dir/dump" >"$dir/short"
+	on i import --from postgrey "$dir/short" >"$dir/out" 2>&1
+	is $? 1 'a dump that ends early is a failure'
+	sed '/HEADER=END/q' "$dir/dump" >"$dir/hashed"
+	printf ' da39a3ee5e6b4b0d3255bfef95601890afd80709\n 1,2\nDATA=END\n' >>"$dir/hashed"
+	on i import --from postgrey "$dir/hashed" >"$dir/out" 2>&1
+	is $? 1 'a --privacy database is refused'
+	like "$(cat "$dir/out")" 'hashed' 'with the reason'
+else
+	fail 'postgrey and db5.3-util are not installed'
+fi
+
+# -- greyfix --
+printf '192.0.2\tbob@example.org\tal@example.net\t%s\t%s\t2\t1\n' \
+	"$(LC_ALL=C date -d @$((now - 9000)) '+%a %b %e %H:%M:%S %Y')" \
+	"$(LC_ALL=C date -d @$((now - 1000)) '+%a %b %e %H:%M:%S %Y')" >"$dir/greyfix"
+like "$(on j import --from greyfix "$dir/greyfix")" '^imported 1 triplets' 'import --from greyfix'
+like "$(on j why 192.0.2.4 bob@example.org al@example.net)" '^reason +known ' 'what greyfix knew passes'
+
+# -- care --
+is "$(on s check)" 'the store is good' 'check'
+on s backup "$dir/copy" >"$dir/out" 2>&1
+same "$(on copy list | sort)" "$(on s list | sort)" 'backup makes a copy that opens'
+like "$(on s status)" '^ +triplets +3$' 'status counts the records'
+like "$(on s status --json | python3 -c '
+import json, sys
+s = json.load(sys.stdin)
+print(s["version"], s["records"]["triplets"], s["decisions"]["day"]["by_effect"]["deferred"])')" '^1 3 0$' \
+	'also as JSON'
+
+# -- as root --
+if [ "$(id -u)" = 0 ]; then
+	install -d -o nobody -m 700 "$dir/r"
+	on r import "$dir/export" >/dev/null
+	is "$(find "$dir/r" ! -user nobody)" '' 'root leaves no file that the owner of the store cannot read'
+	same "$(on r list | sort)" "$(on s list | sort)" 'and works on it'
+	mkdir -m 700 "$dir/private-folder"
+	on r export "$dir/private-folder/export" >/dev/null
+	is "$(wc -l <"$dir/private-folder/export")" 6 'root exports where the owner may not write'
+	on r backup "$dir/copy-of-r" >"$dir/out" 2>&1
+	same "$(on copy-of-r list | sort)" "$(on s list | sort)" 'and makes backups there'
+fi
+
+# -- with a running daemon --
+on s reload >"$dir/out" 2>&1
+is $? 1 'no daemon, no reload'
+http=
+"$daemon" --check-config -c "$dir/empty.conf" -o http.listen=off >/dev/null 2>&1 && http=http.listen=off
+"$daemon" -f -c "$dir/empty.conf" -o "store.uri=lmdb:$dir/s" -o policy.user= ${http:+-o "$http"} \
+	-o "policy.listen=unix:$dir/greylagd.sock" >"$dir/log" 2>&1 &
+greylagd=$!
+keep "$greylagd"
+wait_for grep -q ' is ready' "$dir/log" || sed 's/^/# /' "$dir/log"
+ok 'the daemon is told to reload' on s reload
+ok 'and does' wait_for grep -q 'read again' "$dir/log"
+printf 'greylist.delay = soon\n' >"$dir/bad.conf"
+"$ctl" -c "$dir/bad.conf" -o "store.uri=lmdb:$dir/s" reload >"$dir/out" 2>&1
+is $? 1 'a bad configuration is not reloaded'
+is "$(on s list | wc -l)" 3 'list works beside the daemon'
+like "$(on s forget --sender bob@example.org)" '^erased 1 triplets' 'so does forget'
+stop "$greylagd"
+
+tap_done

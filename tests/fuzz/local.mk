@@ -44,7 +44,6 @@ FUZZ_TARGETS += tests/fuzz/fuzz_tokens
 tests_fuzz_fuzz_tokens_SOURCES = tests/fuzz/fuzz_tokens.c $(FUZZ_DRIVER)
 tests_fuzz_fuzz_tokens_LDADD = $(CLASSIFY_LIBS)
 tests_fuzz_fuzz_tokens_LDFLAGS = $(LINK_FUZZ)
-tests_fuzz_fuzz_tokens_LDFLAGS = $(LINK_FUZZ)
 
 FUZZ_TARGETS += tests/fuzz/fuzz_import
 tests_fuzz_fuzz_import_SOURCES = tests/fuzz/fuzz_import.c $(FUZZ_DRIVER)

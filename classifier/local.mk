@@ -9,6 +9,7 @@ classifier_libclassify_a_SOURCES = \
 	classifier/mbox.c classifier/mbox.h \
 	classifier/message.c classifier/message.h \
 	classifier/mime.c classifier/mime.h \
+	classifier/rewrite.c classifier/rewrite.h \
 	classifier/text.c classifier/text.h \
 	classifier/tokens.c classifier/tokens.h \
 	classifier/url.c classifier/url.h \

@@ -34,3 +34,8 @@ tests_unit_test_tokens_SOURCES = tests/unit/test_tokens.c
 tests_unit_test_tokens_LDADD = $(CLASSIFY_LIBS)
 
 EXTRA_DIST += tests/data/torture
+check_PROGRAMS += tests/unit/test_rewrite
+TESTS += tests/unit/test_rewrite
+tests_unit_test_rewrite_SOURCES = tests/unit/test_rewrite.c
+tests_unit_test_rewrite_LDADD = $(CLASSIFY_LIBS)
+

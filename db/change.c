@@ -143,6 +143,17 @@ store_cell_get(const struct store_bytes *value, uint32_t index)
 	return cell_read((const uint8_t *)value->data + 4 * (size_t)index);
 }
 
+void
+store_cells_get(const struct store_bytes *value, int32_t *ret_cells, size_t n)
+{
+	size_t there = MIN(n, value->length / 4);
+
+	memcpy(ret_cells, value->data, there * sizeof *ret_cells);
+	for (size_t i = 0; i < there; i++)
+		ret_cells[i] = (int32_t)GUINT32_FROM_BE((uint32_t)ret_cells[i]);
+	memset(ret_cells + there, 0, (n - there) * sizeof *ret_cells);
+}
+
 /* A sum that would leave the range is refused: the cell keeps what it had. */
 static int32_t
 cell_apply(int32_t old, const struct store_cell *cell)

@@ -80,9 +80,11 @@ struct store_cell {
 	int32_t delta;
 };
 
-#define STORE_CELLS_MAX 510 /* cells in a value, so that one value of them fits an LMDB page */
+#define STORE_CELLS_MAX 1020 /* cells in a value: 4,080 bytes, which fill a page of LMDB */
 
 int32_t store_cell_get(const struct store_bytes *value, uint32_t index); /* 0 past the end */
+/* The first N cells; 0 past the value's end. */
+void store_cells_get(const struct store_bytes *value, int32_t *ret_cells, size_t n);
 
 struct store_delta {
 	enum store_space space;

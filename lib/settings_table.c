@@ -7,7 +7,8 @@
 #define HOUR   (60 * MINUTE)
 #define DAY    (24 * HOUR)
 #define MIB    (1024.0 * 1024)
-#define TIB    (MIB * 1024 * 1024)
+#define GIB    (MIB * 1024)
+#define TIB    (GIB * 1024)
 
 const struct setting_row settings_table[SETTING_COUNT] = {
     [SETTING_STORE_URI] = {"store", "uri", SETTING_TYPE_TEXT, 0, 0, NULL, "lmdb:" GREYLAG_STATEDIR,
@@ -102,6 +103,34 @@ const struct setting_row settings_table[SETTING_COUNT] = {
 	"192.0.2.0/24."},
     [SETTING_WHITELIST_FINGERPRINTS] = {"whitelist", "fingerprints", SETTING_TYPE_LIST, 0, 0, NULL,
 	"", "Fingerprints of client certificates that are never greylisted, as Postfix logs them."},
+
+    [SETTING_CLASSIFIER_SPAM_CUTOFF] = {"classifier", "spam_cutoff", SETTING_TYPE_DECIMAL, 0.5, 1,
+	NULL, "0.95", "From this probability on a message is spam."},
+    [SETTING_CLASSIFIER_HAM_CUTOFF] = {"classifier", "ham_cutoff", SETTING_TYPE_DECIMAL, 0, 0.5,
+	NULL, "0.2",
+	"Up to this probability a message is ham. Between the two cut-offs it is unsure."},
+    [SETTING_CLASSIFIER_ROBS] = {"classifier", "robs", SETTING_TYPE_DECIMAL, 0.0001, 10, NULL,
+	"0.1", "How many messages the belief about an unknown word is worth (Robinson's s)."},
+    [SETTING_CLASSIFIER_ROBX] = {"classifier", "robx", SETTING_TYPE_DECIMAL, 0.01, 0.99, NULL,
+	"0.5", "The belief about a word that was never seen (Robinson's x)."},
+    [SETTING_CLASSIFIER_MIN_DEV] = {"classifier", "min_dev", SETTING_TYPE_DECIMAL, 0, 0.49, NULL,
+	"0.3", "Words nearer to 0.5 than this do not count in Fisher's voice."},
+    [SETTING_CLASSIFIER_OWN_HOSTS] = {"classifier", "own_hosts", SETTING_TYPE_LIST, 0, 0, NULL, "",
+	"Names of your own mail hosts, or domains that they lie in: what they write into a message "
+	"is not what its sender wrote."},
+    [SETTING_CLASSIFIER_AUTHSERV_IDS] = {"classifier", "authserv_ids", SETTING_TYPE_LIST, 0, 0,
+	NULL, "",
+	"Names of servers (RFC 8601) whose Authentication-Results are believed; all others may be "
+	"forged."},
+    [SETTING_CLASSIFIER_MEMORY] = {"classifier", "memory", SETTING_TYPE_SIZE, 0, 64 * GIB, NULL,
+	"64M",
+	"Room for what is remembered of trained messages (numbers, no text), some 7 KB each, so that "
+	"the order of training does not matter."},
+    [SETTING_CLASSIFIER_PAIRS] = {"classifier", "pairs", SETTING_TYPE_ON_OFF, 0, 0, NULL, "off",
+	"Pairs of neighbouring words are tokens as well: two to three times the store for a tenth "
+	"fewer errors."},
+    [SETTING_CLASSIFIER_MAX_MESSAGE] = {"classifier", "max_message", SETTING_TYPE_SIZE, 65536,
+	64 * MIB, NULL, "8M", "A longer message is read up to this; that it was cut is a token."},
 
     [SETTING_LOG_TARGET] = {"log", "target", SETTING_TYPE_TEXT, 0, 0, NULL, "syslog",
 	"syslog, stderr, none, or a file's absolute path. With -f it is standard error."},

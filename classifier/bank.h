@@ -1,0 +1,72 @@
+/*
+ * What has been learned, in the store: where a model reads it from and writes it to.
+ *
+ *	tokens    key: the token; cells: spam, ham, day
+ *	slots     key: table, page (two bytes); cells as in model.h.  Key "head": the head's cells
+ *	messages  key: digest; a record of classifier/registry.h
+ *	memory    key: class (1 ham, 2 spam), digest; the message's slots
+ *
+ * What a model hands over in one commit is one transaction: no count is ever half written.
+ */
+#ifndef GREYLAG_CLASSIFIER_BANK_H
+#define GREYLAG_CLASSIFIER_BANK_H
+
+#include <stdbool.h>
+#include <glib.h>
+
+#include "classifier/model.h"
+#include "db/store.h"
+#include "lib/settings.h"
+
+struct bank;
+
+enum bank_access { BANK_READ, BANK_LEARN };
+
+#define BANK_ERROR (g_quark_from_static_string("bank"))
+
+/*
+ * Opens the store at URI (or a folder's path). For BANK_LEARN it is made if it is missing; for
+ * BANK_READ a missing store is an error. SETTINGS must outlive the bank.
+ */
+struct bank *bank_open(
+    const struct settings *settings, const char *uri, enum bank_access access, GError **error);
+void bank_close(struct bank *bank);
+
+struct store *bank_store(const struct bank *bank);
+
+/* What the settings say of the model. */
+struct model_options bank_options_of(const struct settings *settings);
+
+/* A model that reads from the bank, which must outlive it; several threads may have one each. */
+struct model *bank_model(struct bank *bank);
+
+/* Reads all tables at once, for runs of many messages: 32 MiB, and no look-ups any more. False if
+ * the store failed. */
+bool bank_preload(struct bank *bank, struct model *model);
+
+/* One trainer at a time: waits for the others. What a model read before the lock was taken may be
+ * out of date, so it is made after. For a store that other hosts share there is no lock: their
+ * numbers add up all the same. */
+bool bank_lock(struct bank *bank, GError **error);
+/* Does not wait; false if another trainer has it, or it cannot be had. */
+bool bank_try_lock(struct bank *bank);
+void bank_unlock(struct bank *bank);
+
+/* Writes what the model has learned since the last time; when it returns, it is on the disk. */
+bool bank_commit(struct bank *bank, struct model *model, GError **error);
+
+/* Reads the counts of one token; all zero if it is unknown. False if the store failed. */
+bool bank_token(struct bank *bank, const char *token, size_t length,
+    struct fisher_counts *ret_counts, uint32_t *ret_day);
+
+/* Keys and cells of the layout above, for dump, load and import. */
+enum bank_token_cell { BANK_TOKEN_SPAM, BANK_TOKEN_HAM, BANK_TOKEN_DAY, BANK_TOKEN_CELLS };
+
+#define BANK_PAGE_KEY   3
+#define BANK_MEMORY_KEY (1 + CANONICAL_DIGEST_SIZE)
+#define BANK_HEAD_KEY   "head"
+
+/* Whether a cell of the head is merged by its maximum instead of by adding. */
+bool bank_head_is_maximum(uint32_t head_cell);
+
+#endif

@@ -1,0 +1,128 @@
+/*
+ * What the commands of greylag share: the command line, the configuration, the bank, and how
+ * messages come from where people keep them. A command returns its exit status; errors that end
+ * it are told by cli_fail().
+ */
+#ifndef GREYLAG_CLASSIFIER_CLI_H
+#define GREYLAG_CLASSIFIER_CLI_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <glib.h>
+
+#include "classifier/bank.h"
+#include "classifier/reader.h"
+#include "lib/settings.h"
+
+/* Exit statuses; the first three as bogofilter's, for one message that was classified. */
+enum cli_status {
+	CLI_SPAM = 0,
+	CLI_HAM = 1,
+	CLI_UNSURE = 2,
+	CLI_FAILED = 3,
+	CLI_DONE = 0,
+	CLI_USAGE = 64, /* sysexits(3) */
+	CLI_TEMPFAIL = 75,
+};
+
+struct cli;
+
+struct cli_command {
+	const char *name;
+	int (*run)(struct cli *cli, int argc, char **argv);
+	const char *arguments, *help;
+};
+
+struct cli {
+	const struct cli_command *command;
+	char *config, *store;
+	char **assignments;
+	struct settings *settings;
+	struct bank *bank;
+};
+
+int cli_train(struct cli *cli, int argc, char **argv);
+int cli_untrain(struct cli *cli, int argc, char **argv);
+int cli_classify(struct cli *cli, int argc, char **argv);
+int cli_filter(struct cli *cli, int argc, char **argv);
+int cli_explain(struct cli *cli, int argc, char **argv);
+int cli_tokens(struct cli *cli, int argc, char **argv);
+int cli_dump(struct cli *cli, int argc, char **argv);
+int cli_load(struct cli *cli, int argc, char **argv);
+int cli_import(struct cli *cli, int argc, char **argv);
+int cli_status(struct cli *cli, int argc, char **argv);
+int cli_expire(struct cli *cli, int argc, char **argv);
+int cli_evaluate(struct cli *cli, int argc, char **argv);
+int cli_tune(struct cli *cli, int argc, char **argv);
+
+/* Tells the error, on standard error with the program's name, and returns CLI_FAILED. */
+int cli_fail(const GError *error);
+int cli_usage(const struct cli *cli, const char *format, ...) G_GNUC_PRINTF(2, 3);
+
+/* Parses a command's options (NULL for none besides the common ones) and reads the configuration.
+ * False when it has told what is wrong, or printed the help (*RET_STATUS). */
+bool cli_parse(
+    struct cli *cli, const GOptionEntry *entries, int *argc, char ***argv, int *ret_status);
+
+/* As cli_parse(), but leaves options that it does not know in their places among the arguments. */
+bool cli_parse_some(
+    struct cli *cli, const GOptionEntry *entries, int *argc, char ***argv, int *ret_status);
+
+/* Reads the configuration; false when it has told what is wrong. */
+bool cli_configure(struct cli *cli);
+
+/* The store that the command line or the configuration names, or a plain user's own; opened as
+ * its owner. False when it has told what is wrong. */
+bool cli_open(struct cli *cli, enum bank_access access);
+
+/* All paths: ARGV from 1 on and the lines of FILES_FROM. NULL when it has told what is wrong. */
+char **cli_paths(struct cli *cli, int argc, char **argv, const char *files_from);
+
+enum cli_label { CLI_LABEL_HAM, CLI_LABEL_SPAM, CLI_LABELS };
+
+/* "ham", "spam"; "" for others. */
+const char *cli_label_name(unsigned label);
+
+/* Paths (char *, not owned) by label. */
+struct cli_labelled {
+	GPtrArray *paths[CLI_LABELS];
+};
+
+/* Sorts "ham PATH...", or any sequence of "--ham PATH..." and "--spam PATH...", from ARGV[1] on.
+ * *RET_LAST is the label that came last, CLI_LABELS for none. False when it has told what is
+ * wrong. */
+bool cli_sort_paths(
+    struct cli *cli, int argc, char **argv, struct cli_labelled *labelled, unsigned *ret_last);
+
+/* -- messages -- */
+
+struct cli_message {
+	char *name;
+	uint8_t *bytes;
+	size_t length;
+	char *error;    /* what could not be read, with no bytes */
+	unsigned label; /* the feed it came from */
+};
+
+void cli_message_free(struct cli_message *message);
+
+/* Paths that are read in a thread of their own, each message with the feed's label. */
+struct cli_feed;
+
+struct cli_feed *cli_feed_new(char **paths, unsigned label);
+/* The next message, the caller's; NULL at the end. */
+struct cli_message *cli_feed_next(struct cli_feed *feed);
+void cli_feed_free(struct cli_feed *feed);
+
+/* Becomes true with Ctrl-C or SIGTERM, once cli_catch_signals() was called. */
+void cli_catch_signals(void);
+bool cli_interrupted(void);
+
+/* Today, in days since 1970. */
+uint32_t cli_today(void);
+
+/* Bytes as text for a line of a table: what is not printable as \xHH. */
+char *cli_safe(const char *text, size_t length);
+
+#endif

@@ -1,0 +1,331 @@
+/* greylag evaluate, tune */
+#include "config.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <jansson.h>
+
+#include "classifier/cli.h"
+#include "classifier/corpus.h"
+#include "classifier/evaluate.h"
+#include "classifier/pipeline.h"
+#include "classifier/report.h"
+
+/* Messages of folders are mixed, always in the same way. */
+#define SHUFFLE_SEED 1
+
+struct evaluation {
+	gint chunk, folds, warm_up;
+	gboolean json, shuffle;
+	char *report;
+	double ham_loss;
+	GPtrArray *samples; /* struct sample */
+	unsigned unreadable;
+};
+
+/* -- samples -- */
+
+static gpointer
+read_message(gpointer reader, gpointer item)
+{
+	const struct cli_message *message = item;
+
+	return message->error ? NULL : reader_read(reader, message->bytes, message->length);
+}
+
+static void
+take_message(gpointer context, gpointer item, gpointer result)
+{
+	struct evaluation *e = context;
+	struct cli_message *message = item;
+
+	if (message->error) {
+		fprintf(stderr, "greylag: %s: %s\n", message->name, message->error);
+		e->unreadable++;
+	} else {
+		struct sample *sample = g_new0(struct sample, 1);
+
+		sample->name = g_strdup(message->name);
+		sample->spam = message->label == CLI_LABEL_SPAM;
+		sample->reading = result;
+		g_ptr_array_add(e->samples, sample);
+	}
+	cli_message_free(message);
+}
+
+static void
+push_path(struct pipeline *pipeline, char *path, unsigned label)
+{
+	char *paths[] = {path, NULL};
+	struct cli_feed *feed = cli_feed_new(paths, label);
+	struct cli_message *message;
+
+	while ((message = cli_feed_next(feed)))
+		pipeline_push(pipeline, message);
+	cli_feed_free(feed);
+}
+
+/* Lines "spam|ham PATH"; a relative path is one from the index's folder. */
+static bool
+push_index(struct pipeline *pipeline, const char *index)
+{
+	g_autoptr(GError) error = NULL;
+	g_auto(GStrv) lines = corpus_read_list(index, &error);
+	g_autofree char *folder = g_path_get_dirname(index);
+
+	if (!lines) {
+		cli_fail(error);
+		return false;
+	}
+	for (char **line = lines; *line; line++) {
+		bool spam = g_str_has_prefix(*line, "spam ");
+		g_autofree char *path = NULL;
+
+		if (!spam && !g_str_has_prefix(*line, "ham ")) {
+			fprintf(stderr,
+			    "greylag: %s: \"%s\": expected \"spam PATH\" or \"ham PATH\"\n", index,
+			    *line);
+			return false;
+		}
+		path = g_canonicalize_filename(strchr(*line, ' ') + 1, folder);
+		push_path(pipeline, path, spam ? CLI_LABEL_SPAM : CLI_LABEL_HAM);
+	}
+	return true;
+}
+
+static bool
+push_corpus(struct cli *cli, struct pipeline *pipeline, int argc, char **argv)
+{
+	struct cli_labelled labelled = {{g_ptr_array_new(), g_ptr_array_new()}};
+	unsigned last;
+	bool good = true;
+
+	if (argc == 2 && argv[1][0] != '-')
+		good = push_index(pipeline, argv[1]);
+	else if ((good = cli_sort_paths(cli, argc, argv, &labelled, &last)))
+		for (unsigned label = 0; label < CLI_LABELS; label++)
+			for (guint i = 0; i < labelled.paths[label]->len; i++)
+				push_path(
+				    pipeline, g_ptr_array_index(labelled.paths[label], i), label);
+	for (unsigned i = 0; i < CLI_LABELS; i++)
+		g_ptr_array_unref(labelled.paths[i]);
+	return good;
+}
+
+static void
+shuffle(GPtrArray *samples)
+{
+	GRand *random = g_rand_new_with_seed(SHUFFLE_SEED);
+
+	for (guint i = samples->len; i > 1; i--) {
+		guint j = (guint)g_rand_int_range(random, 0, (gint32)i);
+		gpointer swap = samples->pdata[i - 1];
+
+		samples->pdata[i - 1] = samples->pdata[j];
+		samples->pdata[j] = swap;
+	}
+	g_rand_free(random);
+}
+
+static bool
+read_samples(struct cli *cli, struct evaluation *e, int argc, char **argv)
+{
+	const struct pipeline_functions functions = {
+	    .work = read_message, .done = take_message, .context = e};
+	unsigned threads = pipeline_threads();
+	g_autofree gpointer *readers = g_new(gpointer, threads);
+	struct pipeline *pipeline;
+	bool good;
+
+	for (unsigned i = 0; i < threads; i++)
+		readers[i] = reader_new(cli->settings);
+	pipeline = pipeline_new(&functions, readers, threads);
+	good = push_corpus(cli, pipeline, argc, argv);
+	pipeline_finish(pipeline);
+	for (unsigned i = 0; i < threads; i++)
+		reader_free(readers[i]);
+	if (argc != 2 || e->shuffle)
+		shuffle(e->samples);
+	return good;
+}
+
+/* -- results -- */
+
+static void
+print_segments(const GPtrArray *samples)
+{
+	printf("\n  messages        1-ROCA %%   ham lost %%   spam caught %%   unsure %%\n");
+	for (size_t start = 0; start < samples->len;) {
+		size_t end = report_next_segment(start, samples->len);
+		struct accuracy a = accuracy_of(samples, start, end);
+
+		printf("  %6zu - %-6zu %9.4f %11.3f %14.1f %10.1f\n", start + 1, end, 100 * a.roca,
+		    100 * a.ham_lost, 100 * a.spam_caught, 100 * a.unsure);
+		start = end;
+	}
+}
+
+static void
+print_text(const struct evaluation *e, const struct accuracy *a)
+{
+	printf("counted         %zu spam, %zu ham (the first %d learned only)\n", a->spam, a->ham,
+	    e->warm_up);
+	printf("1-ROCA          %.4f %%\n", 100 * a->roca);
+	printf("ham lost        %.3f %%\n", 100 * a->ham_lost);
+	printf("spam caught     %.2f %%\n", 100 * a->spam_caught);
+	printf("unsure          %.2f %%\n", 100 * a->unsure);
+	printf("spam missed     %.2f %% at a cut-off that loses 0.1 %% of ham\n", 100 * a->missed);
+	if (!e->folds)
+		print_segments(e->samples);
+}
+
+static void
+print_json(const struct evaluation *e, const struct accuracy *a)
+{
+	json_t *all = json_pack("{s:i, s:I, s:I, s:i, s:f, s:f, s:f, s:f, s:f}", "version", 1,
+	    "spam", (json_int_t)a->spam, "ham", (json_int_t)a->ham, "warm_up", (int)e->warm_up,
+	    "roca_percent", 100 * a->roca, "ham_lost_percent", 100 * a->ham_lost,
+	    "spam_caught_percent", 100 * a->spam_caught, "unsure_percent", 100 * a->unsure,
+	    "spam_missed_percent", 100 * a->missed);
+
+	json_dumpf(all, stdout, JSON_INDENT(2));
+	putchar('\n');
+	json_decref(all);
+}
+
+static bool
+write_report(const struct evaluation *e, const struct mixture_options *cutoffs)
+{
+	g_autofree char *html =
+	    report_html("How greylag judges", e->samples, (size_t)e->warm_up, cutoffs);
+	g_autoptr(GError) error = NULL;
+
+	if (g_file_set_contents(e->report, html, -1, &error))
+		return true;
+	cli_fail(error);
+	return false;
+}
+
+/* -- runs -- */
+
+static void
+run(struct evaluation *e, const struct model_options *options)
+{
+	if (e->folds)
+		evaluate_folds(options, e->samples, (unsigned)e->folds);
+	else
+		evaluate_online(options, e->samples, (unsigned)e->chunk, (unsigned)e->warm_up);
+}
+
+static bool
+options_are_good(struct cli *cli, const struct evaluation *e)
+{
+	if (e->chunk >= 1 && e->warm_up >= 0 && (e->folds == 0 || e->folds >= 2) &&
+	    e->ham_loss > 0 && e->ham_loss < 50)
+		return true;
+	cli_usage(cli, "an option is out of range");
+	return false;
+}
+
+/* Reads and judges; the common part of both commands. */
+static bool
+evaluate(struct cli *cli, struct evaluation *e, const GOptionEntry *entries, int argc, char **argv,
+    struct model_options *ret_options, int *ret_status)
+{
+	if (!cli_parse_some(cli, entries, &argc, &argv, ret_status))
+		return false;
+	*ret_status = CLI_FAILED;
+	if (!options_are_good(cli, e))
+		return false;
+	e->samples = g_ptr_array_new_with_free_func(sample_free);
+	if (!read_samples(cli, e, argc, argv))
+		return false;
+	if (e->samples->len <= (guint)e->warm_up) {
+		fprintf(stderr,
+		    "greylag: there are %u messages, and the first %d are not counted\n",
+		    e->samples->len, e->warm_up);
+		return false;
+	}
+	*ret_options = bank_options_of(cli->settings);
+	run(e, ret_options);
+	return true;
+}
+
+static void
+clear(struct evaluation *e)
+{
+	if (e->samples)
+		g_ptr_array_unref(e->samples);
+	g_free(e->report);
+}
+
+int
+cli_evaluate(struct cli *cli, int argc, char **argv)
+{
+	struct evaluation e = {.chunk = 100, .ham_loss = 0.1};
+	const GOptionEntry entries[] = {
+	    {"chunk", 0, 0, G_OPTION_ARG_INT, &e.chunk, "Judge so many, then learn them (100)",
+		"N"},
+	    {"warm-up", 0, 0, G_OPTION_ARG_INT, &e.warm_up,
+		"Learn the first N without counting them (0)", "N"},
+	    {"folds", 0, 0, G_OPTION_ARG_INT, &e.folds, "Cross-validate with N folds instead", "N"},
+	    {"shuffle", 0, 0, G_OPTION_ARG_NONE, &e.shuffle, "Mix the messages of an index", NULL},
+	    {"report", 0, 0, G_OPTION_ARG_FILENAME, &e.report, "Write an HTML report", "FILE"},
+	    {"json", 0, 0, G_OPTION_ARG_NONE, &e.json, "As JSON", NULL},
+	    G_OPTION_ENTRY_NULL,
+	};
+	struct model_options options;
+	int status;
+
+	if (evaluate(cli, &e, entries, argc, argv, &options, &status)) {
+		struct accuracy a = accuracy_of(e.samples, (size_t)e.warm_up, e.samples->len);
+
+		if (e.json)
+			print_json(&e, &a);
+		else
+			print_text(&e, &a);
+		status = e.unreadable || (e.report && !write_report(&e, &options.mixture))
+			     ? CLI_FAILED
+			     : CLI_DONE;
+	}
+	clear(&e);
+	return status;
+}
+
+static void
+propose(const struct evaluation *e)
+{
+	size_t first = (size_t)e->warm_up;
+	double spam = accuracy_cutoff(e->samples, first, true, e->ham_loss / 100);
+	double ham = accuracy_cutoff(e->samples, first, false, e->ham_loss / 100);
+
+	printf("# at most %g %% of ham called spam, and of spam called ham, on these messages\n"
+	       "[classifier]\nspam_cutoff = %.6f\nham_cutoff = %.6f\n",
+	    e->ham_loss, CLAMP(spam, 0.5, 1), CLAMP(ham, 0, 0.5));
+}
+
+int
+cli_tune(struct cli *cli, int argc, char **argv)
+{
+	struct evaluation e = {.chunk = 100, .ham_loss = 0.1};
+	const GOptionEntry entries[] = {
+	    {"ham-loss", 0, 0, G_OPTION_ARG_DOUBLE, &e.ham_loss,
+		"Ham that may be called spam, in per cent (0.1)", "PERCENT"},
+	    {"chunk", 0, 0, G_OPTION_ARG_INT, &e.chunk, "Judge so many, then learn them (100)",
+		"N"},
+	    {"warm-up", 0, 0, G_OPTION_ARG_INT, &e.warm_up,
+		"Learn the first N without counting them (0)", "N"},
+	    {"folds", 0, 0, G_OPTION_ARG_INT, &e.folds, "Cross-validate with N folds instead", "N"},
+	    G_OPTION_ENTRY_NULL,
+	};
+	struct model_options options;
+	int status;
+
+	if (evaluate(cli, &e, entries, argc, argv, &options, &status)) {
+		propose(&e);
+		status = e.unreadable ? CLI_FAILED : CLI_DONE;
+	}
+	clear(&e);
+	return status;
+}

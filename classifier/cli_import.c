@@ -1,0 +1,167 @@
+/* greylag import */
+#include "config.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "classifier/cli_load.h"
+#include "classifier/text.h"
+
+/* A word list of bogofilter's (bogoutil -d): "token spam good [YYYYMMDD]", and lines .MSG_COUNT
+ * and the like. Its words keep their case; ours are folded, so variants are added up. */
+struct wordlist {
+	GHashTable *words; /* text -> struct word */
+	int32_t spam, ham;
+};
+
+struct word {
+	int32_t spam, ham, day;
+};
+
+static int32_t
+day_of(const char *text)
+{
+	int32_t date;
+	g_autoptr(GDateTime) time = NULL;
+
+	if (!load_number(text, &date))
+		return 0;
+	time = g_date_time_new_utc(date / 10000, date / 100 % 100, date % 100, 0, 0, 0);
+	return time ? (int32_t)(g_date_time_to_unix(time) / 86400) : 0;
+}
+
+static char *
+fold_word(const char *text)
+{
+	GString *folded = g_string_new(NULL);
+	g_autofree char *valid = g_utf8_make_valid(text, -1);
+
+	text_fold(valid, strlen(valid), TEXT_FOLD_CASE, folded);
+	g_strstrip(folded->str);
+	return g_string_free(folded, FALSE);
+}
+
+static void
+add_word(struct wordlist *list, const char *text, int32_t spam, int32_t ham, int32_t day)
+{
+	g_autofree char *folded = fold_word(text);
+	struct word *word = g_hash_table_lookup(list->words, folded);
+
+	if (!*folded || strlen(folded) > TOKENS_LENGTH_MAX)
+		return;
+	if (!word) {
+		word = g_new0(struct word, 1);
+		g_hash_table_insert(list->words, g_steal_pointer(&folded), word);
+	}
+	word->spam = MIN(word->spam + MIN(spam, INT32_MAX / 2), INT32_MAX / 2);
+	word->ham = MIN(word->ham + MIN(ham, INT32_MAX / 2), INT32_MAX / 2);
+	word->day = MAX(word->day, day);
+}
+
+static bool
+take_bogofilter_line(void *context, char *text)
+{
+	struct wordlist *list = context;
+	g_auto(GStrv) words = g_strsplit(text, " ", -1);
+	int32_t spam, ham;
+
+	if (!words[0] || !words[1])
+		return *text == '\0';
+	if (words[0][0] == '.' && strcmp(words[0], ".MSG_COUNT") != 0)
+		return true;
+	if (!load_number(words[1], &spam) || !load_number(words[2], &ham) || spam < 0 || ham < 0)
+		return false;
+	if (words[0][0] == '.') {
+		list->spam = spam;
+		list->ham = ham;
+	} else {
+		add_word(list, words[0], spam, ham, words[3] ? day_of(words[3]) : 0);
+	}
+	return true;
+}
+
+/* Words learned between two commits. */
+#define COMMIT_BYTES (32u << 20)
+
+/* No word was in more messages than there were. */
+static bool
+write_wordlist(struct cli *cli, struct model *model, const struct wordlist *list, GError **error)
+{
+	GHashTableIter iter;
+	gpointer key, value;
+
+	g_hash_table_iter_init(&iter, list->words);
+	while (g_hash_table_iter_next(&iter, &key, &value)) {
+		const struct word *word = value;
+		struct fisher_counts counts = {
+		    .spam = (uint32_t)MIN(word->spam, list->spam),
+		    .ham = (uint32_t)MIN(word->ham, list->ham),
+		};
+
+		model_import_token(model, key, strlen(key), counts, (uint32_t)word->day);
+		if (model_waiting(model) > COMMIT_BYTES && !bank_commit(cli->bank, model, error))
+			return false;
+	}
+	model_import_totals(model,
+	    (struct fisher_counts){.spam = (uint32_t)list->spam, .ham = (uint32_t)list->ham});
+	return bank_commit(cli->bank, model, error);
+}
+
+static int
+import_wordlist(struct cli *cli, const struct wordlist *list)
+{
+	g_autoptr(GError) error = NULL;
+	struct model *model = NULL;
+	bool good;
+
+	if (!cli_open(cli, BANK_LEARN))
+		return CLI_FAILED;
+	good = bank_lock(cli->bank, &error) && (model = bank_model(cli->bank)) &&
+	       write_wordlist(cli, model, list, &error);
+	model_free(model);
+	if (error)
+		return cli_fail(error);
+	if (good)
+		printf("%u words of %d spam and %d ham\n", g_hash_table_size(list->words),
+		    list->spam, list->ham);
+	return good ? CLI_DONE : CLI_FAILED;
+}
+
+static int
+import_bogofilter(struct cli *cli, FILE *in, const char *name)
+{
+	struct wordlist list = {
+	    .words = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free)};
+	int status = CLI_FAILED;
+
+	if (load_lines(in, name, take_bogofilter_line, &list)) {
+		if (list.spam && list.ham)
+			status = import_wordlist(cli, &list);
+		else
+			fprintf(stderr,
+			    "greylag: %s: there is no line \".MSG_COUNT SPAM HAM\": is it the "
+			    "output of bogoutil -d?\n",
+			    name);
+	}
+	g_hash_table_unref(list.words);
+	return status;
+}
+
+int
+cli_import(struct cli *cli, int argc, char **argv)
+{
+	FILE *in;
+	int status;
+
+	if (!cli_parse(cli, NULL, &argc, &argv, &status))
+		return status;
+	if (argc != 3 || strcmp(argv[1], "bogofilter") != 0)
+		return cli_usage(cli, "expected bogofilter and a file");
+	in = load_stream(argc, argv, 2, "re", stdin);
+	if (!in)
+		return CLI_FAILED;
+	status = import_bogofilter(cli, in, argv[2]);
+	if (in != stdin)
+		fclose(in);
+	return status;
+}

@@ -1,0 +1,119 @@
+#include "config.h"
+
+#include "classifier/cli_load.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Records written in one go. */
+#define STEP 1000
+
+/* "-" and nothing are the standard streams. */
+FILE *
+load_stream(int argc, char **argv, int index, const char *mode, FILE *standard)
+{
+	FILE *file = standard;
+
+	if (argc > index && strcmp(argv[index], "-") != 0)
+		file = fopen(argv[index], mode);
+	if (!file)
+		fprintf(stderr, "greylag: %s: %s\n", argv[index], g_strerror(errno));
+	return file;
+}
+
+void
+load_note_failure(void *context, enum store_result result, void *job G_GNUC_UNUSED)
+{
+	struct loading *l = context;
+
+	if (result != STORE_OK)
+		l->result = result;
+}
+
+void
+load_count(struct loading *l)
+{
+	l->records++;
+	if (++l->waiting < STEP)
+		return;
+	store_wait(l->store);
+	l->waiting = 0;
+}
+
+void
+load_cells(struct loading *l, enum store_space space, const void *key, size_t length,
+    const struct store_cell *cells, size_t n)
+{
+	struct store_delta delta = {space, {key, length}, cells, n, 0};
+	struct store_call call = {.done = load_note_failure, .context = l};
+
+	if (n)
+		store_add_many(l->store, &delta, 1, &call);
+	load_count(l);
+}
+
+bool
+load_number(const char *text, int32_t *ret_number)
+{
+	gint64 value;
+
+	if (!text || !g_ascii_string_to_signed(text, 10, INT32_MIN, INT32_MAX, &value, NULL))
+		return false;
+	*ret_number = (int32_t)value;
+	return true;
+}
+
+/* Calls LINE for each, without its end; false from it stops, with the line's number told. */
+bool
+load_lines(FILE *in, const char *name, bool (*line)(void *context, char *text), void *context)
+{
+	g_autofree char *text = NULL;
+	char *buffer = NULL;
+	size_t size = 0;
+	unsigned number = 0;
+	ssize_t length;
+	bool good = true;
+
+	while (good && (length = getline(&buffer, &size, in)) >= 0) {
+		number++;
+		if (length && buffer[length - 1] == '\n')
+			buffer[--length] = '\0';
+		good = strlen(buffer) == (size_t)length && line(context, buffer);
+	}
+	if (!good)
+		fprintf(stderr, "greylag: %s:%u: the line is malformed\n", name, number);
+	if (good && ferror(in)) {
+		fprintf(stderr, "greylag: %s: %s\n", name, g_strerror(errno));
+		good = false;
+	}
+	free(buffer);
+	return good;
+}
+
+int
+load_finish(struct loading *l, bool good)
+{
+	store_wait(l->store);
+	if (l->result != STORE_OK) {
+		fprintf(stderr, "greylag: %s\n", store_result_text(l->result));
+		good = false;
+	}
+	printf("%" G_GUINT64_FORMAT " records\n", l->records);
+	return good ? CLI_DONE : CLI_FAILED;
+}
+
+bool
+load_begin(struct cli *cli, struct loading *ret_loading)
+{
+	g_autoptr(GError) error = NULL;
+
+	if (!cli_open(cli, BANK_LEARN))
+		return false;
+	if (!bank_lock(cli->bank, &error)) {
+		cli_fail(error);
+		return false;
+	}
+	*ret_loading = (struct loading){.store = bank_store(cli->bank), .result = STORE_OK};
+	return true;
+}

@@ -1,0 +1,330 @@
+/* greylag train, untrain */
+#include "config.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "classifier/cli.h"
+#include "classifier/pipeline.h"
+
+/* Messages in a transaction: more would hold memory, fewer would wait for the disk too often. */
+#define COMMIT_MESSAGES 1000
+
+/* Or as soon as so many bytes wait. */
+#define COMMIT_BYTES (48u << 20)
+
+#define PROGRESS_INTERVAL (G_USEC_PER_SEC / 5)
+
+/* A label of its own beside those of cli_sort_paths(). */
+#define LABEL_FORGET CLI_LABELS
+
+struct training {
+	struct cli *cli;
+	struct model *model;
+	unsigned outcomes[MODEL_FAILED + 1], unreadable, uncommitted, run;
+	char *last; /* the last message that was learned */
+	GError *error;
+	bool show_progress;
+	int64_t begun, shown;
+};
+
+/* -- progress -- */
+
+static void
+clear_progress(const struct training *t)
+{
+	if (t->show_progress)
+		fprintf(stderr, "\r\033[K");
+}
+
+static void
+show_progress(struct training *t)
+{
+	int64_t now = g_get_monotonic_time();
+	double seconds = (double)(now - t->begun) / G_USEC_PER_SEC;
+
+	if (!t->show_progress || now - t->shown < PROGRESS_INTERVAL)
+		return;
+	t->shown = now;
+	fprintf(stderr, "\r\033[K%u messages, %.0f a second", t->run,
+	    seconds > 0 ? t->run / seconds : 0);
+}
+
+/* -- learning -- */
+
+static void
+commit(struct training *t)
+{
+	if (t->error || !bank_commit(t->cli->bank, t->model, &t->error))
+		return;
+	t->uncommitted = 0;
+}
+
+/* What a person wants to know of a single message. */
+static void
+tell_outcome(struct training *t, const struct cli_message *message, enum model_learned outcome,
+    const struct model_report *report)
+{
+	const char *class = cli_label_name(message->label);
+
+	if (outcome == MODEL_DIFFERS) {
+		clear_progress(t);
+		fprintf(stderr,
+		    "greylag: %s: it was learned by another version or with other settings, and "
+		    "is not remembered: it cannot be taken back\n",
+		    message->name);
+	} else if (outcome == MODEL_FAILED) {
+		clear_progress(t);
+		fprintf(stderr, "greylag: %s: it could not be learned\n", message->name);
+	} else if (outcome == MODEL_MOVED && report->stale) {
+		clear_progress(t);
+		fprintf(stderr,
+		    "greylag: %s: moved to %s; it was learned by another version or with other "
+		    "settings, so some of what it had added stays\n",
+		    message->name, class);
+	} else if (outcome == MODEL_MOVED && !report->right) {
+		clear_progress(t);
+		fprintf(stderr, "greylag: %s: moved to %s, and still judged %s\n", message->name,
+		    class, verdict_name(report->after.verdict));
+	}
+}
+
+static void
+learn(struct training *t, const struct cli_message *message, const struct reading *reading)
+{
+	struct model_report report;
+	enum model_learned outcome;
+
+	if (message->label == LABEL_FORGET)
+		outcome = model_unlearn(t->model, &reading->tokens, &reading->features);
+	else
+		outcome = model_learn(t->model, &reading->tokens, &reading->features,
+		    message->label == CLI_LABEL_SPAM, cli_today(), &report);
+	t->outcomes[outcome]++;
+	t->run++;
+	tell_outcome(t, message, outcome, &report);
+	g_free(t->last);
+	t->last = g_strdup(message->name);
+	if (++t->uncommitted >= COMMIT_MESSAGES || model_waiting(t->model) > COMMIT_BYTES)
+		commit(t);
+}
+
+static gpointer
+read_message(gpointer reader, gpointer item)
+{
+	const struct cli_message *message = item;
+
+	return message->error ? NULL : reader_read(reader, message->bytes, message->length);
+}
+
+static void
+take_message(gpointer context, gpointer item, gpointer result)
+{
+	struct training *t = context;
+	struct cli_message *message = item;
+
+	if (message->error) {
+		clear_progress(t);
+		fprintf(stderr, "greylag: %s: %s\n", message->name, message->error);
+		t->unreadable++;
+	} else if (!t->error) {
+		learn(t, message, result);
+	}
+	show_progress(t);
+	reading_free(result);
+	cli_message_free(message);
+}
+
+/* In turn from each feed, so that ham and spam given together are learned in mixed order. */
+static void
+push_all(struct training *t, struct pipeline *pipeline, struct cli_feed **feeds, unsigned n)
+{
+	unsigned ended = 0;
+
+	for (unsigned i = 0; ended < n && !cli_interrupted() && !t->error; i = (i + 1) % n) {
+		struct cli_message *message = feeds[i] ? cli_feed_next(feeds[i]) : NULL;
+
+		if (message) {
+			pipeline_push(pipeline, message);
+		} else if (feeds[i]) {
+			cli_feed_free(feeds[i]);
+			feeds[i] = NULL;
+			ended++;
+		}
+	}
+}
+
+static void
+run_feeds(struct training *t, struct cli_feed **feeds, unsigned n)
+{
+	const struct pipeline_functions functions = {
+	    .work = read_message, .done = take_message, .context = t};
+	unsigned threads = pipeline_threads();
+	g_autofree gpointer *readers = g_new(gpointer, threads);
+	struct pipeline *pipeline;
+
+	for (unsigned i = 0; i < threads; i++)
+		readers[i] = reader_new(t->cli->settings);
+	pipeline = pipeline_new(&functions, readers, threads);
+	push_all(t, pipeline, feeds, n);
+	pipeline_finish(pipeline);
+	for (unsigned i = 0; i < threads; i++)
+		reader_free(readers[i]);
+	for (unsigned i = 0; i < n; i++)
+		if (feeds[i])
+			cli_feed_free(feeds[i]);
+}
+
+/* After a run of some size the tables are made anew, so that its order does not matter. */
+static void
+settle(struct training *t)
+{
+	unsigned learned = t->outcomes[MODEL_LEARNED] + t->outcomes[MODEL_MOVED];
+
+	commit(t);
+	if (t->error || cli_interrupted() || !model_wants_rebuild(t->model, learned))
+		return;
+	if (model_rebuild(t->model))
+		commit(t);
+	else
+		g_set_error_literal(
+		    &t->error, BANK_ERROR, 0, "cannot read what is remembered of trained messages");
+}
+
+/* -- a run -- */
+
+static int
+finish(struct training *t, bool forget)
+{
+	unsigned failed = t->unreadable + t->outcomes[MODEL_FAILED] + t->outcomes[MODEL_DIFFERS];
+	int status = failed ? CLI_FAILED : CLI_DONE;
+
+	clear_progress(t);
+	if (forget)
+		printf("untrained %u, unknown %u, failed %u\n", t->outcomes[MODEL_FORGOTTEN],
+		    t->outcomes[MODEL_UNKNOWN], failed);
+	else
+		printf("trained %u, already known %u, moved %u, failed %u\n",
+		    t->outcomes[MODEL_LEARNED], t->outcomes[MODEL_KNOWN], t->outcomes[MODEL_MOVED],
+		    failed);
+	if (t->error)
+		status = cli_fail(t->error);
+	if (cli_interrupted()) {
+		fprintf(stderr,
+		    "greylag: stopped after %s; what was learned is kept, and giving the same "
+		    "paths again goes on from there\n",
+		    t->last ? t->last : "nothing");
+		status = CLI_FAILED;
+	}
+	return status;
+}
+
+/* A single file is learned by look-ups, more than that with all tables in memory. */
+static bool
+open_model(struct training *t, char **const paths[], unsigned n)
+{
+	bool single = n == 1 && !paths[0][1] && !g_file_test(paths[0][0], G_FILE_TEST_IS_DIR);
+
+	t->model = bank_model(t->cli->bank);
+	return t->model && (single || bank_preload(t->cli->bank, t->model));
+}
+
+static int
+run(struct cli *cli, char **const paths[], const unsigned *labels, unsigned n)
+{
+	struct training t = {.cli = cli, .show_progress = isatty(STDERR_FILENO)};
+	struct cli_feed *feeds[CLI_LABELS];
+	int status;
+
+	if (!cli_open(cli, BANK_LEARN))
+		return CLI_FAILED;
+	if (!bank_lock(cli->bank, &t.error) || !open_model(&t, paths, n)) {
+		if (!t.error)
+			g_set_error_literal(&t.error, BANK_ERROR, 0, "cannot read the store");
+		status = cli_fail(t.error);
+		g_clear_error(&t.error);
+		return status;
+	}
+	cli_catch_signals();
+	t.begun = t.shown = g_get_monotonic_time();
+	for (unsigned i = 0; i < n; i++)
+		feeds[i] = cli_feed_new(paths[i], labels[i]);
+	run_feeds(&t, feeds, n);
+	settle(&t);
+	status = finish(&t, labels[0] == LABEL_FORGET);
+	model_free(t.model);
+	bank_unlock(cli->bank);
+	g_clear_error(&t.error);
+	g_free(t.last);
+	return status;
+}
+
+/* -- the command line -- */
+
+static int
+train(struct cli *cli, struct cli_labelled *classes)
+{
+	char **paths[CLI_LABELS];
+	unsigned labels[CLI_LABELS], n = 0;
+
+	for (unsigned i = 0; i < CLI_LABELS; i++) {
+		if (!classes->paths[i]->len)
+			continue;
+		g_ptr_array_add(classes->paths[i], NULL);
+		paths[n] = (char **)classes->paths[i]->pdata;
+		labels[n++] = i;
+	}
+	return n ? run(cli, paths, labels, n) : cli_usage(cli, "no PATH was given");
+}
+
+int
+cli_train(struct cli *cli, int argc, char **argv)
+{
+	g_autofree char *files_from = NULL;
+	const GOptionEntry entries[] = {
+	    {"files-from", 0, 0, G_OPTION_ARG_FILENAME, &files_from,
+		"Take paths from this file as well, one a line", "FILE|-"},
+	    G_OPTION_ENTRY_NULL,
+	};
+	struct cli_labelled classes = {{g_ptr_array_new(), g_ptr_array_new()}};
+	g_auto(GStrv) more = NULL;
+	unsigned last;
+	int status;
+
+	if (cli_parse_some(cli, entries, &argc, &argv, &status)) {
+		status = CLI_USAGE;
+		if (cli_sort_paths(cli, argc, argv, &classes, &last)) {
+			char *nothing[] = {argv[0], NULL};
+
+			more = files_from ? cli_paths(cli, 1, nothing, files_from) : NULL;
+			for (char **path = more; path && *path && last < CLI_LABELS; path++)
+				g_ptr_array_add(classes.paths[last], *path);
+			status = files_from && !more ? CLI_FAILED : train(cli, &classes);
+		}
+	}
+	for (unsigned i = 0; i < CLI_LABELS; i++)
+		g_ptr_array_unref(classes.paths[i]);
+	return status;
+}
+
+int
+cli_untrain(struct cli *cli, int argc, char **argv)
+{
+	g_autofree char *files_from = NULL;
+	const GOptionEntry entries[] = {
+	    {"files-from", 0, 0, G_OPTION_ARG_FILENAME, &files_from,
+		"Take paths from this file as well, one a line", "FILE|-"},
+	    G_OPTION_ENTRY_NULL,
+	};
+	const unsigned label = LABEL_FORGET;
+	g_auto(GStrv) paths = NULL;
+	char **list[1];
+	int status;
+
+	if (!cli_parse(cli, entries, &argc, &argv, &status))
+		return status;
+	paths = cli_paths(cli, argc, argv, files_from);
+	list[0] = paths;
+	return paths ? run(cli, list, &label, 1) : CLI_USAGE;
+}

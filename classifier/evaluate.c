@@ -1,0 +1,256 @@
+#include "config.h"
+
+#include "classifier/evaluate.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* The words shown for a mistake, and how many mistakes are explained. */
+#define WHY_WORDS    8
+#define WHY_MISTAKES 20
+
+void
+sample_free(gpointer data)
+{
+	struct sample *sample = data;
+
+	g_free(sample->name);
+	g_free(sample->why);
+	reading_free(sample->reading);
+	g_free(sample);
+}
+
+static struct sample *
+sample_at(const GPtrArray *samples, size_t i)
+{
+	return g_ptr_array_index(samples, i);
+}
+
+/* -- runs -- */
+
+static void
+judge(struct model *model, struct sample *sample)
+{
+	model_judge(model, &sample->reading->tokens, &sample->reading->features, &sample->score);
+}
+
+static void
+learn(struct model *model, const struct sample *sample)
+{
+	model_learn(
+	    model, &sample->reading->tokens, &sample->reading->features, sample->spam, 0, NULL);
+}
+
+static bool
+is_mistake(const struct sample *sample)
+{
+	return sample->score.verdict == (sample->spam ? VERDICT_HAM : VERDICT_SPAM);
+}
+
+/* How far on the wrong side of even. */
+static double
+wrongness(const struct sample *sample)
+{
+	return sample->spam ? -sample->score.evidence : sample->score.evidence;
+}
+
+/* The place of the heaviest word that is left, which then is none any more. */
+static size_t
+take_heaviest(struct model_reason *reasons, size_t n)
+{
+	size_t heaviest = 0;
+
+	for (size_t i = 1; i < n; i++)
+		if (fabs(reasons[i].weight) > fabs(reasons[heaviest].weight))
+			heaviest = i;
+	reasons[heaviest].weight = 0;
+	return heaviest;
+}
+
+static char *
+explain(struct model *model, const struct sample *sample)
+{
+	const struct tokens *tokens = &sample->reading->tokens;
+	g_autofree struct model_reason *reasons = g_new0(struct model_reason, tokens->count + 1);
+	GString *why = g_string_new(NULL);
+
+	if (!model_explain(model, tokens, &sample->reading->features, reasons))
+		return g_string_free(why, FALSE);
+	for (size_t i = 0; i < MIN(tokens->count, WHY_WORDS); i++) {
+		size_t word = take_heaviest(reasons, tokens->count);
+
+		g_string_append_printf(why, "%s%.*s (%u spam, %u ham)", i ? ", " : "",
+		    (int)tokens->list[word].length, tokens_text(tokens, word),
+		    reasons[word].counts.spam, reasons[word].counts.ham);
+	}
+	return g_string_free(why, FALSE);
+}
+
+void
+evaluate_online(
+    const struct model_options *options, GPtrArray *samples, unsigned chunk, unsigned warm_up)
+{
+	struct model *model = model_new(options, NULL);
+	unsigned explained = 0;
+
+	for (size_t start = 0; start < samples->len; start += chunk) {
+		size_t end = MIN(start + chunk, samples->len);
+
+		for (size_t i = start; i < end; i++) {
+			struct sample *sample = sample_at(samples, i);
+
+			judge(model, sample);
+			if (i >= warm_up && is_mistake(sample) && explained < WHY_MISTAKES) {
+				sample->why = explain(model, sample);
+				explained++;
+			}
+		}
+		for (size_t i = start; i < end; i++)
+			learn(model, sample_at(samples, i));
+	}
+	model_free(model);
+}
+
+static bool
+in_fold(const struct sample *sample, unsigned fold, unsigned folds)
+{
+	const uint8_t *d = sample->reading->features.digest;
+
+	return ((unsigned)d[0] << 8 | d[1]) % folds == fold;
+}
+
+void
+evaluate_folds(const struct model_options *options, GPtrArray *samples, unsigned folds)
+{
+	for (unsigned fold = 0; fold < folds; fold++) {
+		struct model *model = model_new(options, NULL);
+
+		for (size_t i = 0; i < samples->len; i++)
+			if (!in_fold(sample_at(samples, i), fold, folds))
+				learn(model, sample_at(samples, i));
+		for (size_t i = 0; i < samples->len; i++) {
+			struct sample *sample = sample_at(samples, i);
+
+			if (!in_fold(sample, fold, folds))
+				continue;
+			judge(model, sample);
+			if (is_mistake(sample) && wrongness(sample) > 0)
+				sample->why = explain(model, sample);
+		}
+		model_free(model);
+	}
+}
+
+/* -- figures -- */
+
+struct ranked {
+	double evidence, probability;
+	bool spam;
+};
+
+static int
+by_evidence(const void *a, const void *b)
+{
+	const struct ranked *x = a, *y = b;
+
+	return (x->evidence > y->evidence) - (x->evidence < y->evidence);
+}
+
+static GArray *
+rank(const GPtrArray *samples, size_t first, size_t last)
+{
+	GArray *ranked = g_array_new(FALSE, FALSE, sizeof(struct ranked));
+
+	for (size_t i = first; i < MIN(last, samples->len); i++) {
+		const struct sample *s = sample_at(samples, i);
+		struct ranked r = {s->score.evidence, s->score.probability, s->spam};
+
+		g_array_append_val(ranked, r);
+	}
+	qsort(ranked->data, ranked->len, sizeof(struct ranked), by_evidence);
+	return ranked;
+}
+
+/* The chance that a ham has more evidence for spam than a spam; ties count half. */
+static double
+misranked(const GArray *ranked, size_t spam, size_t ham)
+{
+	double pairs = 0, spam_below = 0;
+
+	for (guint i = 0; i < ranked->len;) {
+		double evidence = g_array_index(ranked, struct ranked, i).evidence;
+		double spam_here = 0, ham_here = 0;
+
+		for (; i < ranked->len &&
+		       g_array_index(ranked, struct ranked, i).evidence == evidence;
+		     i++) {
+			bool is_spam = g_array_index(ranked, struct ranked, i).spam;
+
+			spam_here += is_spam;
+			ham_here += !is_spam;
+		}
+		pairs += ham_here * (spam_below + spam_here / 2);
+		spam_below += spam_here;
+	}
+	return spam && ham ? pairs / ((double)spam * (double)ham) : 0;
+}
+
+/* Share of spam that ranks below all but the highest LOSS of the ham. */
+static double
+missed_at(const GArray *ranked, size_t spam, size_t ham, double loss)
+{
+	size_t allowed = (size_t)floor(loss * (double)ham), lost = 0, caught = 0;
+
+	for (guint i = ranked->len; i > 0; i--) {
+		if (g_array_index(ranked, struct ranked, i - 1).spam)
+			caught++;
+		else if (++lost > allowed)
+			break;
+	}
+	return spam ? 1 - (double)caught / (double)spam : 0;
+}
+
+struct accuracy
+accuracy_of(const GPtrArray *samples, size_t first, size_t last)
+{
+	g_autoptr(GArray) ranked = rank(samples, first, last);
+	size_t lost = 0, caught = 0, unsure = 0;
+	struct accuracy a = {0};
+
+	for (size_t i = first; i < MIN(last, samples->len); i++) {
+		const struct sample *s = sample_at(samples, i);
+
+		a.spam += s->spam;
+		a.ham += !s->spam;
+		lost += !s->spam && s->score.verdict == VERDICT_SPAM;
+		caught += s->spam && s->score.verdict == VERDICT_SPAM;
+		unsure += s->score.verdict == VERDICT_UNSURE;
+	}
+	a.roca = misranked(ranked, a.spam, a.ham);
+	a.missed = missed_at(ranked, a.spam, a.ham, ACCURACY_MISSED_AT);
+	a.ham_lost = a.ham ? (double)lost / (double)a.ham : 0;
+	a.spam_caught = a.spam ? (double)caught / (double)a.spam : 0;
+	a.unsure = ranked->len ? (double)unsure / ranked->len : 0;
+	return a;
+}
+
+double
+accuracy_cutoff(const GPtrArray *samples, size_t first, bool spam, double loss)
+{
+	g_autoptr(GArray) ranked = rank(samples, first, samples->len);
+	size_t others = 0, seen = 0, allowed;
+
+	for (guint i = 0; i < ranked->len; i++)
+		others += g_array_index(ranked, struct ranked, i).spam != spam;
+	allowed = (size_t)floor(loss * (double)others);
+	for (guint i = 0; i < ranked->len; i++) {
+		const struct ranked *r =
+		    &g_array_index(ranked, struct ranked, spam ? ranked->len - 1 - i : i);
+
+		/* Between this one, the first too many, and the one before it. */
+		if (r->spam != spam && ++seen > allowed)
+			return spam ? nextafter(r->probability, 1) : nextafter(r->probability, 0);
+	}
+	return spam ? 0.5 : 0.5;
+}

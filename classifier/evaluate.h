@@ -1,0 +1,53 @@
+/*
+ * How well the classifier judges labelled messages: the online protocol (score a chunk, then
+ * learn it) or cross-validation, in memory.
+ */
+#ifndef GREYLAG_CLASSIFIER_EVALUATE_H
+#define GREYLAG_CLASSIFIER_EVALUATE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <glib.h>
+
+#include "classifier/model.h"
+#include "classifier/reader.h"
+
+struct sample {
+	char *name;
+	bool spam;
+	struct reading *reading;
+	/* results */
+	struct model_score score;
+	char *why; /* the words that weighed most, for the worst mistakes; else NULL */
+};
+
+/* SAMPLES are struct sample, in the order in which they came; scores are filled in. */
+void evaluate_online(
+    const struct model_options *options, GPtrArray *samples, unsigned chunk, unsigned warm_up);
+
+/* Each of N folds is judged by a model that has learned the others. A message belongs to a fold
+ * by its digest, so that copies of it are in one. */
+void evaluate_folds(const struct model_options *options, GPtrArray *samples, unsigned folds);
+
+void sample_free(gpointer sample);
+
+struct accuracy {
+	size_t spam, ham;
+	double roca;        /* 1 - the area under the ROC curve: the chance that a ham ranks above
+			       a spam (Cormack and Lynam, TREC 2005), 0..1 */
+	double ham_lost;    /* share of ham judged spam */
+	double spam_caught; /* share of spam judged spam */
+	double unsure;      /* share of all */
+	double missed;      /* share of spam below the threshold that loses MISSED_AT of the ham */
+};
+
+#define ACCURACY_MISSED_AT 0.001
+
+/* Of the samples from FIRST on, up to LAST. */
+struct accuracy accuracy_of(const GPtrArray *samples, size_t first, size_t last);
+
+/* The probability from which on at most LOSS (a share) of the samples of the other class than
+ * SPAM lie on SPAM's side. */
+double accuracy_cutoff(const GPtrArray *samples, size_t first, bool spam, double loss);
+
+#endif

@@ -1,0 +1,135 @@
+#include <math.h>
+#include "classifier/mixture.h"
+
+#define UNIT 1048576.0 /* 2^20 */
+
+static const char *const voice_names[MIXTURE_VOICES] = {
+    [VOICE_WORDS] = "words", [VOICE_RAW] = "raw", [VOICE_TEXT] = "text", [MIXTURE_FISHER] = "fisher"};
+
+static const char *const verdict_names[] = {
+    [VERDICT_HAM] = "ham", [VERDICT_SPAM] = "spam", [VERDICT_UNSURE] = "unsure"};
+
+const char *
+verdict_name(enum verdict verdict)
+{
+	return verdict_names[verdict];
+}
+
+const char *
+mixture_voice_name(unsigned voice)
+{
+	return voice_names[voice];
+}
+
+struct mixture_options
+mixture_options_default(void)
+{
+	return (struct mixture_options){
+	    .clip = 8.0, .rate = 0.002, .spam_cutoff = 0.95, .ham_cutoff = 0.2};
+}
+
+double
+mixture_weight(const struct mixture_step *learned, unsigned cell)
+{
+	double start = cell == MIXTURE_BIAS ? 0.0 : 1.0 / MIXTURE_VOICES;
+	return start + learned->cells[cell] / UNIT;
+}
+
+static double
+clipped(const struct mixture_options *options, double logit)
+{
+	return fmin(fmax(logit, -options->clip), options->clip);
+}
+
+/* What the weights of the voices present are multiplied by, for those that are left out. */
+static double
+scale(const struct mixture_step *learned, const struct mixture_logits *logits)
+{
+	double all = 0, present = 0;
+	for (unsigned voice = 0; voice < MIXTURE_VOICES; voice++) {
+		all += mixture_weight(learned, voice);
+		present += logits->present[voice] ? mixture_weight(learned, voice) : 0.0;
+	}
+	return present > 0 ? all / present : 0.0;
+}
+
+double
+mixture_share(const struct mixture_options *options, const struct mixture_step *learned,
+    const struct mixture_logits *logits, unsigned voice)
+{
+	if (!logits->present[voice])
+		return 0.0;
+	return scale(learned, logits) * mixture_weight(learned, voice) *
+	    clipped(options, logits->voice[voice]);
+}
+
+double
+mixture_evidence(const struct mixture_options *options, const struct mixture_step *learned,
+    const struct mixture_logits *logits)
+{
+	double evidence = 0;
+	bool any = false;
+	for (unsigned voice = 0; voice < MIXTURE_VOICES; voice++) {
+		evidence += mixture_share(options, learned, logits, voice);
+		any |= logits->present[voice];
+	}
+	return any ? evidence + mixture_weight(learned, MIXTURE_BIAS) : 0.0;
+}
+
+void
+mixture_learn(const struct mixture_options *options, const struct mixture_step *learned,
+    const struct mixture_logits *logits, bool spam, struct mixture_step *ret_step)
+{
+	double e = mixture_probability(mixture_evidence(options, learned, logits)) -
+	    (spam ? 1.0 : 0.0);
+	struct mixture_step step = {0};
+	for (unsigned voice = 0; voice < MIXTURE_VOICES; voice++) {
+		if (logits->present[voice])
+			step.cells[voice] = (int32_t)lrint(
+			    -options->rate * e * clipped(options, logits->voice[voice]) * UNIT);
+	}
+	step.cells[MIXTURE_BIAS] = (int32_t)lrint(-options->rate * e * UNIT);
+	*ret_step = step;
+}
+
+bool
+mixture_step_add(struct mixture_step *step, const struct mixture_step *more)
+{
+	struct mixture_step sum;
+	for (unsigned i = 0; i < MIXTURE_CELLS; i++)
+		if (__builtin_add_overflow(step->cells[i], more->cells[i], &sum.cells[i]))
+			return false;
+	*step = sum;
+	return true;
+}
+
+struct mixture_step
+mixture_step_negated(const struct mixture_step *step)
+{
+	struct mixture_step negated;
+	for (unsigned i = 0; i < MIXTURE_CELLS; i++)
+		negated.cells[i] = -step->cells[i];
+	return negated;
+}
+
+double
+mixture_probability(double evidence)
+{
+	return 1.0 / (1.0 + exp(-evidence));
+}
+
+enum verdict
+mixture_verdict(const struct mixture_options *options, double probability, bool young)
+{
+	if (young)
+		return VERDICT_UNSURE;
+	if (probability >= options->spam_cutoff)
+		return VERDICT_SPAM;
+	return probability <= options->ham_cutoff ? VERDICT_HAM : VERDICT_UNSURE;
+}
+
+bool
+mixture_is_young(uint32_t spam, uint32_t ham)
+{
+	return spam < MIXTURE_YOUNG || ham < MIXTURE_YOUNG;
+}

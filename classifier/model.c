@@ -1,0 +1,175 @@
+#include <string.h>
+#include "classifier/model_state.h"
+
+struct model_options
+model_options_default(void)
+{
+	return (struct model_options){
+	    .fisher = fisher_options_default(),
+	    .imported = fisher_options_bogofilter(),
+	    .imported_spam_cutoff = 0.99,
+	    .imported_ham_cutoff = 0.45,
+	    .voices =
+		{
+		    [VOICE_WORDS] = {.alpha = 1.0, .beta = 0.001, .power = 0.5},
+		    [VOICE_RAW] = {.alpha = 0.07, .beta = 0.003, .power = 0.25},
+		    [VOICE_TEXT] = {.alpha = 0.7, .beta = 0.003, .power = 0.5},
+		},
+	    .mixture = mixture_options_default(),
+	    .draws = REHEARSAL_DRAWS,
+	    .memory_bytes = REHEARSAL_BYTES,
+	    .corrections = 20,
+	};
+}
+
+struct model *
+model_new(const struct model_options *options, const struct model_source *source)
+{
+	struct model *model = g_new0(struct model, 1);
+	model->options = *options;
+	model->has_source = source != NULL;
+	model_tables_init(model);
+	model_words_init(model);
+	model_memory_init(model);
+	if (source != NULL) {
+		model->source = *source;
+		if (!source->head(source->context, model->head)) {
+			model_free(model);
+			return NULL;
+		}
+		memcpy(model->stored_head, model->head, sizeof(model->head));
+	}
+	return model;
+}
+
+void
+model_free(struct model *model)
+{
+	if (model == NULL)
+		return;
+	model_tables_clear(model);
+	model_words_clear(model);
+	model_memory_clear(model);
+	g_free(model);
+}
+
+static uint32_t
+head_count(const struct model *model, enum model_head_cell cell)
+{
+	return (uint32_t)MAX(model->head[cell], 0);
+}
+
+struct fisher_counts
+model_learned_counts(const struct model *model)
+{
+	return (struct fisher_counts){
+	    head_count(model, MODEL_HEAD_SPAM), head_count(model, MODEL_HEAD_HAM)};
+}
+
+struct fisher_counts
+model_imported_counts(const struct model *model)
+{
+	return (struct fisher_counts){head_count(model, MODEL_HEAD_IMPORTED_SPAM),
+	    head_count(model, MODEL_HEAD_IMPORTED_HAM)};
+}
+
+struct fisher_counts
+model_seen_counts(const struct model *model)
+{
+	struct fisher_counts all = model_learned_counts(model), more = model_imported_counts(model);
+	return (struct fisher_counts){all.spam + more.spam, all.ham + more.ham};
+}
+
+struct mixture_step
+model_mixture(const struct model *model)
+{
+	struct mixture_step sum;
+	memcpy(sum.cells, &model->head[MODEL_HEAD_MIXTURE], sizeof(sum.cells));
+	return sum;
+}
+
+struct voice_sums
+model_bias(const struct model *model, enum voice_name voice)
+{
+	return (struct voice_sums){
+	    model->head[MODEL_HEAD_BIAS_Z + voice], model->head[MODEL_HEAD_BIAS_N + voice]};
+}
+
+bool
+model_has_stepped(const struct model *model)
+{
+	bool any = false;
+	for (unsigned voice = 0; voice < VOICES; voice++)
+		any |= model->head[MODEL_HEAD_TAKEN + voice] > 0;
+	return any;
+}
+
+void
+model_import_token(struct model *model, const char *text, size_t length,
+    struct fisher_counts counts, uint32_t day)
+{
+	struct model_token token = {
+	    .text = text, .length = length, .hash = token_hash(text, length)};
+	uint32_t slot = token_slot(token.hash);
+	struct slots slots = {.list = &slot, .count = 1};
+	struct voice_step step = {.z = (int32_t)MIN(counts.spam, INT32_MAX),
+	    .n = (int32_t)MIN(counts.ham, INT32_MAX)};
+	model_add(model, MODEL_COUNTS, &slots, &step);
+	model_word_add(model, &token, step.z, step.n, day);
+}
+
+void
+model_import_totals(struct model *model, struct fisher_counts totals)
+{
+	model->head[MODEL_HEAD_IMPORTED_SPAM] += (int32_t)MIN(totals.spam, INT32_MAX / 2);
+	model->head[MODEL_HEAD_IMPORTED_HAM] += (int32_t)MIN(totals.ham, INT32_MAX / 2);
+}
+
+static void
+drain_head(struct model *model, const struct model_sink *sink)
+{
+	struct model_cell cells[MODEL_HEAD_CELLS];
+	size_t count = 0;
+	for (uint32_t i = 0; i < MODEL_HEAD_CELLS; i++) {
+		int32_t delta = model->head[i] - model->stored_head[i];
+		if (delta == 0)
+			continue;
+		bool maximum = i == MODEL_HEAD_LOWERINGS_SPAM || i == MODEL_HEAD_LOWERINGS_HAM;
+		cells[count++] = (struct model_cell){i, maximum ? model->head[i] : delta};
+	}
+	memcpy(model->stored_head, model->head, sizeof(model->head));
+	if (count > 0)
+		sink->head(sink->context, cells, count);
+}
+
+void
+model_drain(struct model *model, const struct model_sink *sink)
+{
+	model_tables_drain(model, sink);
+	model_words_drain(model, sink);
+	model_memory_drain(model, sink);
+	drain_head(model, sink);
+	model->waiting = 0;
+}
+
+size_t
+model_waiting(const struct model *model)
+{
+	return model->waiting;
+}
+
+void
+model_totals(const struct model *model, struct model_totals *ret_totals)
+{
+	struct mixture_step sum = model_mixture(model);
+	struct model_totals totals = {
+	    .learned = model_learned_counts(model),
+	    .imported = model_imported_counts(model),
+	    .memory_bytes = (size_t)head_count(model, MODEL_HEAD_MEMORY_SPAM) +
+		head_count(model, MODEL_HEAD_MEMORY_HAM),
+	};
+	memcpy(totals.steps, &model->head[MODEL_HEAD_TAKEN], sizeof(totals.steps));
+	for (unsigned i = 0; i < MIXTURE_CELLS; i++)
+		totals.weights[i] = mixture_weight(&sum, i);
+	*ret_totals = totals;
+}

@@ -1,0 +1,170 @@
+#include <stdlib.h>
+#include "classifier/model_state.h"
+
+/* OWN is what the message itself has added to the counts, to be left out. */
+static bool
+score_fisher(struct model *model, const struct slots *words, struct fisher_counts own,
+    struct fisher_result *ret_result)
+{
+	const struct voice_sums *counts = model_gather(model, MODEL_COUNTS, words);
+	struct fisher_counts totals = model_seen_counts(model);
+	struct fisher_sum sum = {0};
+	if (counts == NULL)
+		return false;
+	totals.spam -= MIN(own.spam, totals.spam);
+	totals.ham -= MIN(own.ham, totals.ham);
+	for (size_t i = 0; i < words->count; i++) {
+		int32_t spam = counts[i].z - (int32_t)own.spam;
+		int32_t ham = counts[i].n - (int32_t)own.ham;
+		double word = fisher_word(&model->options.fisher, totals,
+		    (struct fisher_counts){(uint32_t)MAX(spam, 0), (uint32_t)MAX(ham, 0)});
+		if (fisher_is_used(&model->options.fisher, word))
+			fisher_add(&sum, word);
+	}
+	fisher_combine(&model->options.fisher, &sum, ret_result);
+	return true;
+}
+
+static bool
+score_voice(struct model *model, enum voice_name voice, const struct features *features,
+    double *ret_score)
+{
+	const struct slots *slots = &features->voices[voice];
+	const struct voice_sums *sums = model_gather(model, voice, slots);
+	if (sums == NULL)
+		return false;
+	*ret_score =
+	    voice_score(&model->options.voices[voice], sums, slots->count, model_bias(model, voice));
+	return true;
+}
+
+bool
+model_score_all(struct model *model, const struct features *features, struct fisher_counts own,
+    struct mixture_logits *ret_logits, struct fisher_result *ret_fisher)
+{
+	struct mixture_logits logits = {0};
+	struct fisher_counts totals = model_seen_counts(model);
+	for (enum voice_name voice = 0; voice < VOICES; voice++) {
+		logits.present[voice] = model->head[MODEL_HEAD_TAKEN + voice] > 0;
+		if (!score_voice(model, voice, features, &logits.voice[voice]))
+			return false;
+	}
+	if (!score_fisher(model, &features->voices[VOICE_WORDS], own, ret_fisher))
+		return false;
+	logits.voice[MIXTURE_FISHER] = fisher_logit(ret_fisher);
+	logits.present[MIXTURE_FISHER] = totals.spam > own.spam && totals.ham > own.ham;
+	*ret_logits = logits;
+	return true;
+}
+
+/* An imported word list is all there is: as bogofilter would. */
+static bool
+judge_imported(struct model *model, const struct tokens *tokens, struct model_score *ret_score)
+{
+	g_autofree struct fisher_counts *counts = g_new(struct fisher_counts, tokens->count + 1);
+	const struct model_options *options = &model->options;
+	struct model_score score = {.imported = true};
+	struct fisher_sum sum = {0};
+	if (!model_words_count(model, tokens, counts))
+		return false;
+	for (size_t i = 0; i < tokens->count; i++) {
+		double word = fisher_word(&options->imported, model_seen_counts(model), counts[i]);
+		if (fisher_is_used(&options->imported, word))
+			fisher_add(&sum, word);
+	}
+	fisher_combine(&options->imported, &sum, &score.fisher);
+	score.logits.voice[MIXTURE_FISHER] = fisher_logit(&score.fisher);
+	score.logits.present[MIXTURE_FISHER] = true;
+	score.shares[MIXTURE_FISHER] = score.evidence = score.fisher.evidence;
+	score.probability = score.fisher.spamicity;
+	if (score.probability >= options->imported_spam_cutoff)
+		score.verdict = VERDICT_SPAM;
+	else
+		score.verdict = score.probability <= options->imported_ham_cutoff ? VERDICT_HAM
+										  : VERDICT_UNSURE;
+	*ret_score = score;
+	return true;
+}
+
+/*
+ * Beside an imported word list the voices count for no more than what they have learned, a message
+ * that was learned for IMPORTED_WORTH of the list's: the list alone decides at first, and the sum of
+ * voices, which is much better, in the end.
+ */
+#define IMPORTED_WORTH 20.0
+
+static void
+weigh_imported(const struct model *model, struct model_score *score)
+{
+	struct fisher_counts list = model_imported_counts(model), own = model_learned_counts(model);
+	double messages = (double)list.spam + list.ham;
+	double share = messages / (messages + IMPORTED_WORTH * ((double)own.spam + own.ham));
+	if (messages == 0)
+		return;
+	for (unsigned voice = 0; voice < MIXTURE_VOICES; voice++)
+		score->shares[voice] *= 1.0 - share;
+	score->shares[MIXTURE_FISHER] += share * score->logits.voice[MIXTURE_FISHER];
+	score->evidence = (1.0 - share) * score->evidence +
+	    share * score->logits.voice[MIXTURE_FISHER];
+}
+
+bool
+model_judge(struct model *model, const struct tokens *tokens, const struct features *features,
+    struct model_score *ret_score)
+{
+	const struct mixture_options *options = &model->options.mixture;
+	struct mixture_step weights = model_mixture(model);
+	struct fisher_counts list = model_imported_counts(model), all = model_seen_counts(model);
+	struct model_score score = {0};
+	if ((list.spam > 0 || list.ham > 0) && !model_has_stepped(model))
+		return judge_imported(model, tokens, ret_score);
+	if (!model_score_all(
+		model, features, (struct fisher_counts){0}, &score.logits, &score.fisher))
+		return false;
+	for (unsigned voice = 0; voice < MIXTURE_VOICES; voice++)
+		score.shares[voice] = mixture_share(options, &weights, &score.logits, voice);
+	score.evidence = mixture_evidence(options, &weights, &score.logits);
+	weigh_imported(model, &score);
+	score.probability = mixture_probability(score.evidence);
+	score.young = mixture_is_young(all.spam, all.ham);
+	score.verdict = mixture_verdict(options, score.probability, score.young);
+	*ret_score = score;
+	return true;
+}
+
+static int
+compare_slots(const void *a, const void *b)
+{
+	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+	return x < y ? -1 : x > y;
+}
+
+bool
+model_explain(struct model *model, const struct tokens *tokens, const struct features *features,
+    struct model_reason *ret_reasons)
+{
+	const struct slots *words = &features->voices[VOICE_WORDS];
+	const struct voice_options *voice = &model->options.voices[VOICE_WORDS];
+	const struct fisher_options *fisher =
+	    model_has_stepped(model) ? &model->options.fisher : &model->options.imported;
+	g_autofree struct fisher_counts *counts = g_new(struct fisher_counts, tokens->count + 1);
+	if (!model_words_count(model, tokens, counts))
+		return false;
+	const struct voice_sums *sums = model_gather(model, VOICE_WORDS, words);
+	if (sums == NULL)
+		return false;
+	for (size_t i = 0; i < tokens->count; i++) {
+		uint32_t slot = token_slot(tokens->list[i].hash);
+		const uint32_t *at =
+		    bsearch(&slot, words->list, words->count, sizeof(slot), compare_slots);
+		double word = fisher_word(fisher, model_seen_counts(model), counts[i]);
+		ret_reasons[i] = (struct model_reason){
+		    .counts = counts[i],
+		    .word = word,
+		    .used = fisher_is_used(fisher, word),
+		    .weight = at != NULL ? voice_weight(voice, sums[at - words->list], words->count)
+					 : 0.0,
+		};
+	}
+	return true;
+}

@@ -1,0 +1,132 @@
+#include <string.h>
+#include <glib.h>
+#include "classifier/ngrams.h"
+
+#define RAW_GRAM  4
+#define TEXT_GRAM 5
+
+/* A set of slots: a bit each, and above it a bit for each word of those that is not zero, so that
+ * reading out in ascending order and clearing costs no more than what is in it. */
+#define SET_WORDS   (VOICE_SLOTS / 64)
+#define SET_SUMMARY (SET_WORDS / 64)
+
+struct ngrams {
+	uint64_t bits[SET_WORDS];
+	uint64_t summary[SET_SUMMARY];
+	size_t count;
+	GString *lead;
+};
+
+struct ngrams *
+ngrams_new(void)
+{
+	struct ngrams *ngrams = g_new0(struct ngrams, 1);
+	ngrams->lead = g_string_sized_new(NGRAMS_TEXT_BYTES + 1);
+	return ngrams;
+}
+
+void
+ngrams_free(struct ngrams *ngrams)
+{
+	if (ngrams == NULL)
+		return;
+	g_string_free(ngrams->lead, TRUE);
+	g_free(ngrams);
+}
+
+static void
+set_add(struct ngrams *set, uint32_t slot)
+{
+	uint64_t *word = &set->bits[slot / 64];
+	uint64_t bit = UINT64_C(1) << (slot % 64);
+	set->count += (*word & bit) == 0;
+	*word |= bit;
+	set->summary[slot / 4096] |= UINT64_C(1) << (slot / 64 % 64);
+}
+
+/* Writes the set out in ascending order and empties it. */
+static void
+set_take(struct ngrams *set, uint32_t *ret_slots)
+{
+	size_t count = 0;
+	for (uint32_t high = 0; high < SET_SUMMARY; high++) {
+		for (uint64_t words = set->summary[high]; words != 0; words &= words - 1) {
+			uint32_t word = high * 64 + (uint32_t)__builtin_ctzll(words);
+			for (uint64_t bits = set->bits[word]; bits != 0; bits &= bits - 1)
+				ret_slots[count++] = word * 64 + (uint32_t)__builtin_ctzll(bits);
+			set->bits[word] = 0;
+		}
+		set->summary[high] = 0;
+	}
+	set->count = 0;
+}
+
+/* Multiplicative hashing (D. Knuth, The Art of Computer Programming 3, 6.4) by 2^64 over the
+ * golden ratio. */
+static uint32_t
+hash_slot(uint64_t value)
+{
+	return (uint32_t)((value * UINT64_C(0x9e3779b97f4a7c15)) >> (64 - VOICE_SLOT_BITS));
+}
+
+/* N bytes as a number each, big-endian, from one byte to the next. */
+static void
+add_grams(struct ngrams *set, const uint8_t *bytes, size_t length, unsigned n)
+{
+	const uint64_t mask = (UINT64_C(1) << (8 * n)) - 1;
+	uint64_t gram = 0;
+	for (size_t i = 0; i < length; i++) {
+		gram = (gram << 8 | bytes[i]) & mask;
+		if (i + 1 >= n)
+			set_add(set, hash_slot(gram));
+	}
+}
+
+/* The set becomes one voice's list, in the block behind those before it. */
+static void
+take_voice(struct ngrams *ngrams, enum voice_name voice, struct features *features, size_t *used)
+{
+	struct slots *slots = &features->voices[voice];
+	slots->count = ngrams->count;
+	slots->list = features->block + *used;
+	*used += ngrams->count;
+	set_take(ngrams, slots->list);
+}
+
+void
+ngrams_read(struct ngrams *ngrams, const struct message *message, const struct tokens *tokens,
+    struct features *ret_features)
+{
+	struct features features = {0};
+	size_t raw = MIN(message->canonical.length, NGRAMS_RAW_BYTES);
+	size_t used = 0;
+	memcpy(features.digest, message->canonical.digest, sizeof(features.digest));
+	g_string_truncate(ngrams->lead, 0);
+	message_lead(message, NGRAMS_TEXT_BYTES, ngrams->lead);
+	features.block = g_new(uint32_t, tokens->count + raw + ngrams->lead->len + 1);
+
+	for (size_t i = 0; i < tokens->count; i++)
+		set_add(ngrams, token_slot(tokens->list[i].hash));
+	take_voice(ngrams, VOICE_WORDS, &features, &used);
+	add_grams(ngrams, message->canonical.bytes, raw, RAW_GRAM);
+	take_voice(ngrams, VOICE_RAW, &features, &used);
+	add_grams(ngrams, (const uint8_t *)ngrams->lead->str, ngrams->lead->len, TEXT_GRAM);
+	take_voice(ngrams, VOICE_TEXT, &features, &used);
+	*ret_features = features;
+}
+
+void
+features_clear(struct features *features)
+{
+	g_free(features->block);
+	*features = (struct features){0};
+}
+
+uint32_t
+slots_checksum(const struct slots *slots)
+{
+	uint64_t sum = slots->count;
+	for (size_t i = 0; i < slots->count; i++)
+		sum = (sum ^ sum >> 29 ^ slots->list[i]) * UINT64_C(0x9e3779b97f4a7c15);
+	return (uint32_t)(sum >> 32);
+}

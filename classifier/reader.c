@@ -1,0 +1,69 @@
+#include "config.h"
+
+#include "classifier/reader.h"
+
+#include "classifier/message.h"
+
+struct reader {
+	struct message_options message;
+	struct token_options tokens;
+	struct ngrams *ngrams;
+};
+
+/* A list that names nothing is no list. */
+static const char *const *
+list_or_null(const struct settings *settings, enum setting setting)
+{
+	const char *const *list = settings_list(settings, setting);
+
+	return *list ? list : NULL;
+}
+
+struct reader *
+reader_new(const struct settings *settings)
+{
+	struct reader *reader = g_new(struct reader, 1);
+
+	reader->message = message_options_default();
+	reader->message.limits.message =
+	    (size_t)settings_number(settings, SETTING_CLASSIFIER_MAX_MESSAGE);
+	reader->message.own_hosts = list_or_null(settings, SETTING_CLASSIFIER_OWN_HOSTS);
+	reader->tokens = token_options_default();
+	reader->tokens.pairs = settings_on(settings, SETTING_CLASSIFIER_PAIRS);
+	reader->tokens.trusted_authserv_ids =
+	    list_or_null(settings, SETTING_CLASSIFIER_AUTHSERV_IDS);
+	reader->ngrams = ngrams_new();
+	return reader;
+}
+
+void
+reader_free(struct reader *reader)
+{
+	if (!reader)
+		return;
+	ngrams_free(reader->ngrams);
+	g_free(reader);
+}
+
+struct reading *
+reader_read(struct reader *reader, const uint8_t *bytes, size_t length)
+{
+	struct message *message = message_read(bytes, length, &reader->message);
+	struct reading *reading = g_new0(struct reading, 1);
+
+	tokens_init(&reading->tokens);
+	tokens_read(&reading->tokens, message, &reader->tokens);
+	ngrams_read(reader->ngrams, message, &reading->tokens, &reading->features);
+	message_free(message);
+	return reading;
+}
+
+void
+reading_free(struct reading *reading)
+{
+	if (!reading)
+		return;
+	tokens_clear(&reading->tokens);
+	features_clear(&reading->features);
+	g_free(reading);
+}

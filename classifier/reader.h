@@ -1,0 +1,29 @@
+/*
+ * Bytes of a message -> what the model takes: tokens and features. One reader for each thread.
+ */
+#ifndef GREYLAG_CLASSIFIER_READER_H
+#define GREYLAG_CLASSIFIER_READER_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "classifier/ngrams.h"
+#include "classifier/tokens.h"
+#include "lib/settings.h"
+
+struct reader;
+
+struct reading {
+	struct tokens tokens;
+	struct features features;
+};
+
+/* SETTINGS must outlive the reader. */
+struct reader *reader_new(const struct settings *settings);
+void reader_free(struct reader *reader);
+
+/* Never fails: broken mail is read as far as it goes. */
+struct reading *reader_read(struct reader *reader, const uint8_t *bytes, size_t length);
+void reading_free(struct reading *reading);
+
+#endif

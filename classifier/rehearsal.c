@@ -1,0 +1,123 @@
+#include <math.h>
+#include <string.h>
+#include "classifier/rehearsal.h"
+
+#define VERSION 1
+
+/* The golden ratio's fraction by 2^64: multiples of it spread evenly. */
+#define STEP UINT64_C(0x9e3779b97f4a7c15)
+
+static uint64_t
+read_number(const uint8_t bytes[8])
+{
+	uint64_t number;
+	memcpy(&number, bytes, sizeof(number));
+	return GUINT64_FROM_BE(number);
+}
+
+/* S. Vigna's splitmix64: every bit of the result depends on every bit of the number. */
+static uint64_t
+mix(uint64_t number)
+{
+	number = (number ^ number >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
+	number = (number ^ number >> 27) * UINT64_C(0x94d049bb133111eb);
+	return number ^ number >> 31;
+}
+
+void
+rehearsal_point(const uint8_t digest[CANONICAL_DIGEST_SIZE], unsigned draw,
+    uint8_t ret_point[CANONICAL_DIGEST_SIZE])
+{
+	uint64_t number = GUINT64_TO_BE(mix(read_number(digest) + STEP * (draw + 1)));
+	memset(ret_point, 0, CANONICAL_DIGEST_SIZE);
+	memcpy(ret_point, &number, sizeof(number));
+}
+
+/* The second half of the digest decides here, the first where the draws fall. */
+bool
+rehearsal_keeps(const uint8_t digest[CANONICAL_DIGEST_SIZE], unsigned lowerings)
+{
+	double rank = (double)(mix(read_number(digest + 8)) >> 11) * 0x1p-53;
+	return rank <= pow(0.9, lowerings);
+}
+
+static void
+put_number(GByteArray *bytes, uint32_t number)
+{
+	uint8_t buffer[5];
+	guint length = 0;
+	for (; number >= 0x80; number >>= 7)
+		buffer[length++] = (uint8_t)(number | 0x80);
+	buffer[length++] = (uint8_t)number;
+	g_byte_array_append(bytes, buffer, length);
+}
+
+void
+rehearsal_encode(const struct features *features, GByteArray *ret_bytes)
+{
+	put_number(ret_bytes, VERSION);
+	for (unsigned voice = 0; voice < VOICES; voice++) {
+		const struct slots *slots = &features->voices[voice];
+		uint32_t next = 0;
+		put_number(ret_bytes, (uint32_t)slots->count);
+		for (size_t i = 0; i < slots->count; i++) {
+			put_number(ret_bytes, slots->list[i] - next);
+			next = slots->list[i] + 1;
+		}
+	}
+}
+
+struct reader {
+	const uint8_t *at, *end;
+	bool bad;
+};
+
+static uint32_t
+take_number(struct reader *reader)
+{
+	uint32_t number = 0;
+	for (unsigned shift = 0; shift < 28 && reader->at < reader->end; shift += 7) {
+		uint8_t byte = *reader->at++;
+		number |= (uint32_t)(byte & 0x7f) << shift;
+		if (byte < 0x80)
+			return number;
+	}
+	reader->bad = true;
+	return 0;
+}
+
+static void
+take_slots(struct reader *reader, uint32_t *list, struct slots *ret_slots)
+{
+	size_t count = take_number(reader);
+	uint32_t next = 0;
+	/* Each takes a byte at least. */
+	if (count > (size_t)(reader->end - reader->at))
+		reader->bad = true;
+	for (size_t i = 0; i < count && !reader->bad; i++) {
+		list[i] = next + take_number(reader);
+		next = list[i] + 1;
+		if (list[i] >= VOICE_SLOTS)
+			reader->bad = true;
+	}
+	*ret_slots = (struct slots){.list = list, .count = count};
+}
+
+bool
+rehearsal_decode(const uint8_t *bytes, size_t length, struct features *ret_features)
+{
+	struct reader reader = {.at = bytes, .end = bytes + length};
+	struct features features = {.block = g_new(uint32_t, length + 1)};
+	uint32_t *list = features.block;
+	reader.bad = take_number(&reader) != VERSION || reader.bad;
+	for (unsigned voice = 0; voice < VOICES && !reader.bad; voice++) {
+		take_slots(&reader, list, &features.voices[voice]);
+		list += features.voices[voice].count;
+	}
+	if (reader.bad || reader.at != reader.end) {
+		features_clear(&features);
+		return false;
+	}
+	*ret_features = features;
+	return true;
+}

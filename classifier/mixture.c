@@ -25,7 +25,7 @@ struct mixture_options
 mixture_options_default(void)
 {
 	return (struct mixture_options){
-	    .clip = 8.0, .rate = 0.002, .spam_cutoff = 0.95, .ham_cutoff = 0.2};
+	    .clip = 8.0, .rate = 0.002, .spam_cutoff = 0.955, .ham_cutoff = 0.2};
 }
 
 double

@@ -105,7 +105,7 @@ const struct setting_row settings_table[SETTING_COUNT] = {
 	"", "Fingerprints of client certificates that are never greylisted, as Postfix logs them."},
 
     [SETTING_CLASSIFIER_SPAM_CUTOFF] = {"classifier", "spam_cutoff", SETTING_TYPE_DECIMAL, 0.5, 1,
-	NULL, "0.95", "From this probability on a message is spam."},
+	NULL, "0.955", "From this probability on a message is spam."},
     [SETTING_CLASSIFIER_HAM_CUTOFF] = {"classifier", "ham_cutoff", SETTING_TYPE_DECIMAL, 0, 0.5,
 	NULL, "0.2",
 	"Up to this probability a message is ham. Between the two cut-offs it is unsure."},

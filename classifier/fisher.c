@@ -103,8 +103,7 @@ bogofilter_tail(double ln_tail)
 }
 
 static double
-bogofilter_spamicity(
-    const struct fisher_options *options, double ln_spam_tail, double ln_ham_tail)
+bogofilter_spamicity(const struct fisher_options *options, double ln_spam_tail, double ln_ham_tail)
 {
 	double p = bogofilter_tail(ln_spam_tail);
 	double q = bogofilter_tail(ln_ham_tail);

@@ -1,8 +1,8 @@
 /*
  * Robinson's probability of a word and Fisher's combination of them.
  *
- *	p(w) = (spam/SPAM) / (spam/SPAM + ham/HAM), messages with the word of all messages of a class
- *	f(w) = (robs·robx + n·p(w)) / (robs + n), n = spam + ham
+ *	p(w) = (spam/SPAM) / (spam/SPAM + ham/HAM), messages with the word of all messages of a
+ *class f(w) = (robs·robx + n·p(w)) / (robs + n), n = spam + ham
  *
  * G. Robinson, "A Statistical Approach to the Spam Problem", Linux Journal 107, March 2003. The
  * f(w) that are further than min_dev from 0.5 are combined by R. A. Fisher's method: -2 Σ ln f is
@@ -37,8 +37,8 @@ struct fisher_options fisher_options_bogofilter(void);
 
 /* f(w); robx for a word that was never seen. TOTALS that are smaller than COUNTS, as in word lists
  * that were put together by hand, give a number within 0 and 1 all the same. */
-double fisher_word(const struct fisher_options *options, struct fisher_counts totals,
-    struct fisher_counts counts);
+double fisher_word(
+    const struct fisher_options *options, struct fisher_counts totals, struct fisher_counts counts);
 
 /* Whether a word of this f(w) counts. */
 bool fisher_is_used(const struct fisher_options *options, double word);

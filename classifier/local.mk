@@ -49,3 +49,4 @@ classifier_greylag_SOURCES = classifier/greylag.c \
 	classifier/cli_status.c \
 	classifier/cli_train.c
 classifier_greylag_LDADD = $(CLASSIFY_LIBS) $(JANSSON_LIBS)
+dist_man_MANS += classifier/greylag.1

@@ -19,12 +19,12 @@ struct measured {
 
 struct measure {
 	size_t spam, ham;
-	double one_minus_roca;    /* this and all below in percent */
-	double ham_called_spam;   /* of ham, at the cut-offs */
-	double spam_caught;       /* of spam, at the cut-offs */
-	double spam_called_ham;   /* of spam, at the cut-offs */
-	double unsure;            /* of all */
-	double missed_at_tenth;   /* spam missed where 0.1 % of ham is lost */
+	double one_minus_roca;  /* this and all below in percent */
+	double ham_called_spam; /* of ham, at the cut-offs */
+	double spam_caught;     /* of spam, at the cut-offs */
+	double spam_called_ham; /* of spam, at the cut-offs */
+	double unsure;          /* of all */
+	double missed_at_tenth; /* spam missed where 0.1 % of ham is lost */
 };
 
 /* Sorts LIST by evidence. What needs a class that is not there is 0. */

@@ -3,8 +3,10 @@
 
 #define UNIT 1048576.0 /* 2^20 */
 
-static const char *const voice_names[MIXTURE_VOICES] = {
-    [VOICE_WORDS] = "words", [VOICE_RAW] = "raw", [VOICE_TEXT] = "text", [MIXTURE_FISHER] = "fisher"};
+static const char *const voice_names[MIXTURE_VOICES] = {[VOICE_WORDS] = "words",
+    [VOICE_RAW] = "raw",
+    [VOICE_TEXT] = "text",
+    [MIXTURE_FISHER] = "fisher"};
 
 static const char *const verdict_names[] = {
     [VERDICT_HAM] = "ham", [VERDICT_SPAM] = "spam", [VERDICT_UNSURE] = "unsure"};
@@ -60,7 +62,7 @@ mixture_share(const struct mixture_options *options, const struct mixture_step *
 	if (!logits->present[voice])
 		return 0.0;
 	return scale(learned, logits) * mixture_weight(learned, voice) *
-	    clipped(options, logits->voice[voice]);
+	       clipped(options, logits->voice[voice]);
 }
 
 double
@@ -80,8 +82,8 @@ void
 mixture_learn(const struct mixture_options *options, const struct mixture_step *learned,
     const struct mixture_logits *logits, bool spam, struct mixture_step *ret_step)
 {
-	double e = mixture_probability(mixture_evidence(options, learned, logits)) -
-	    (spam ? 1.0 : 0.0);
+	double e =
+	    mixture_probability(mixture_evidence(options, learned, logits)) - (spam ? 1.0 : 0.0);
 	struct mixture_step step = {0};
 	for (unsigned voice = 0; voice < MIXTURE_VOICES; voice++) {
 		if (logits->present[voice])

@@ -105,15 +105,15 @@ model_has_stepped(const struct model *model)
 }
 
 void
-model_import_token(struct model *model, const char *text, size_t length,
-    struct fisher_counts counts, uint32_t day)
+model_import_token(
+    struct model *model, const char *text, size_t length, struct fisher_counts counts, uint32_t day)
 {
 	struct model_token token = {
 	    .text = text, .length = length, .hash = token_hash(text, length)};
 	uint32_t slot = token_slot(token.hash);
 	struct slots slots = {.list = &slot, .count = 1};
-	struct voice_step step = {.z = (int32_t)MIN(counts.spam, INT32_MAX),
-	    .n = (int32_t)MIN(counts.ham, INT32_MAX)};
+	struct voice_step step = {
+	    .z = (int32_t)MIN(counts.spam, INT32_MAX), .n = (int32_t)MIN(counts.ham, INT32_MAX)};
 	model_add(model, MODEL_COUNTS, &slots, &step);
 	model_word_add(model, &token, step.z, step.n, day);
 }
@@ -166,7 +166,7 @@ model_totals(const struct model *model, struct model_totals *ret_totals)
 	    .learned = model_learned_counts(model),
 	    .imported = model_imported_counts(model),
 	    .memory_bytes = (size_t)head_count(model, MODEL_HEAD_MEMORY_SPAM) +
-		head_count(model, MODEL_HEAD_MEMORY_HAM),
+			    head_count(model, MODEL_HEAD_MEMORY_HAM),
 	};
 	memcpy(totals.steps, &model->head[MODEL_HEAD_TAKEN], sizeof(totals.steps));
 	for (unsigned i = 0; i < MIXTURE_CELLS; i++)

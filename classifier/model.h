@@ -10,10 +10,10 @@
  *	tokens     for each token: 1 to spam or ham; its day becomes at least the message's
  *	slots      in the table of each voice, at each of the message's slots: step.z to z, step.n
  *	           to n; in the table of counts, at each slot of its words: 1 to spam or ham
- *	head       1 to spam or ham; of each voice step.bias_z, step.bias_n, step.taken; the cells of
- *	           the mixture's step; bytes of memory taken
- *	registry   an entry under the message's digest, with just these numbers
- *	memory     the message's slots under its digest, if it is among those remembered
+ *	head       1 to spam or ham; of each voice step.bias_z, step.bias_n, step.taken; the cells
+ *of the mixture's step; bytes of memory taken registry   an entry under the message's digest, with
+ *just these numbers memory     the message's slots under its digest, if it is among those
+ *remembered
  *
  * and, with rehearsal on, for each remembered message that is drawn: a step to its slots, to the
  * biases, and to the steps in that message's registry entry. So an entry always holds the sum of
@@ -23,7 +23,8 @@
  *
  * The table of counts holds what tokens hold, by slot instead of by text, so that scoring needs no
  * look-up by text and the memory's messages can be scored without their own counts. Some tokens
- * share a slot: measured, that costs nothing at one token a slot and a tenth of the ranking at five.
+ * share a slot: measured, that costs nothing at one token a slot and a tenth of the ranking at
+ *five.
  *
  * -- As cells (db/store.h: signed 32-bit numbers that are changed by adding) --
  *
@@ -165,7 +166,7 @@ struct model_score {
 	double probability; /* 0..1 that it is spam */
 	double evidence;    /* the log-odds behind it: same order, no ties */
 	bool young;         /* unsure because too little was learned */
-	bool imported;      /* an imported word list alone decided, by bogofilter's S and cut-offs */
+	bool imported; /* an imported word list alone decided, by bogofilter's S and cut-offs */
 	struct mixture_logits logits;
 	double shares[MIXTURE_VOICES]; /* of the evidence; the rest is the mixture's bias */
 	struct fisher_result fisher;
@@ -182,7 +183,7 @@ enum model_learned {
 	MODEL_FORGOTTEN, /* by model_unlearn() */
 	MODEL_UNKNOWN,   /* model_unlearn(): was never learned */
 	MODEL_DIFFERS,   /* model_unlearn(): it is read otherwise than when it was learned, and not
-	                    remembered: cannot be undone exactly; nothing changed */
+			    remembered: cannot be undone exactly; nothing changed */
 	MODEL_FAILED,    /* the source failed */
 };
 
@@ -190,7 +191,7 @@ struct model_report {
 	struct model_score before; /* as a message not yet learned */
 	struct model_score after;
 	bool right;     /* false: after all steps still judged the other class; or, if it was moved,
-	                   not judged its own */
+			   not judged its own */
 	bool stale;     /* moved, but some of what it had added could not be undone */
 	unsigned steps; /* that were taken on it */
 };

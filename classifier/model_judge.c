@@ -26,15 +26,15 @@ score_fisher(struct model *model, const struct slots *words, struct fisher_count
 }
 
 static bool
-score_voice(struct model *model, enum voice_name voice, const struct features *features,
-    double *ret_score)
+score_voice(
+    struct model *model, enum voice_name voice, const struct features *features, double *ret_score)
 {
 	const struct slots *slots = &features->voices[voice];
 	const struct voice_sums *sums = model_gather(model, voice, slots);
 	if (sums == NULL)
 		return false;
-	*ret_score =
-	    voice_score(&model->options.voices[voice], sums, slots->count, model_bias(model, voice));
+	*ret_score = voice_score(
+	    &model->options.voices[voice], sums, slots->count, model_bias(model, voice));
 	return true;
 }
 
@@ -88,8 +88,8 @@ judge_imported(struct model *model, const struct tokens *tokens, struct model_sc
 
 /*
  * Beside an imported word list the voices count for no more than what they have learned, a message
- * that was learned for IMPORTED_WORTH of the list's: the list alone decides at first, and the sum of
- * voices, which is much better, in the end.
+ * that was learned for IMPORTED_WORTH of the list's: the list alone decides at first, and the sum
+ * of voices, which is much better, in the end.
  */
 #define IMPORTED_WORTH 20.0
 
@@ -104,8 +104,8 @@ weigh_imported(const struct model *model, struct model_score *score)
 	for (unsigned voice = 0; voice < MIXTURE_VOICES; voice++)
 		score->shares[voice] *= 1.0 - share;
 	score->shares[MIXTURE_FISHER] += share * score->logits.voice[MIXTURE_FISHER];
-	score->evidence = (1.0 - share) * score->evidence +
-	    share * score->logits.voice[MIXTURE_FISHER];
+	score->evidence =
+	    (1.0 - share) * score->evidence + share * score->logits.voice[MIXTURE_FISHER];
 }
 
 bool

@@ -57,8 +57,8 @@ rehearse(struct model *model, const struct features *features, bool spam)
 		if (!found)
 			return true;
 		struct model_record *record = model_record(model, drawn.digest);
-		bool done = record != NULL &&
-		    (!record->exists || model_step_voices(model, &drawn, record));
+		bool done =
+		    record != NULL && (!record->exists || model_step_voices(model, &drawn, record));
 		features_clear(&drawn);
 		if (!done)
 			return false;
@@ -150,8 +150,8 @@ learn_new(struct model *model, const struct tokens *tokens, const struct feature
 	count_slots(model, &features->voices[VOICE_WORDS], spam, 1);
 	count_tokens(model, tokens, spam, 1, day);
 	return (!both || rehearse(model, features, spam)) &&
-	    model_remember(model, features, spam) &&
-	    mend(model, tokens, features, record, moved, report);
+	       model_remember(model, features, spam) &&
+	       mend(model, tokens, features, record, moved, report);
 }
 
 /* -- unlearn -- */
@@ -185,7 +185,7 @@ choose_slots(const struct model_entry *entry, const struct features *now,
 	for (unsigned voice = 0; voice < VOICES; voice++) {
 		const struct features *of =
 		    slots_checksum(&now->voices[voice]) == entry->checksums[voice] ? now
-										    : remembered;
+										   : remembered;
 		ret_slots[voice] = of != NULL ? &of->voices[voice] : NULL;
 	}
 }

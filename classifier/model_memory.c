@@ -63,8 +63,7 @@ model_record(struct model *model, const uint8_t digest[CANONICAL_DIGEST_SIZE])
 	record = g_new0(struct model_record, 1);
 	memcpy(record->digest, digest, CANONICAL_DIGEST_SIZE);
 	if (model->has_source &&
-	    !model->source.entry(
-		model->source.context, digest, &record->exists, &record->entry)) {
+	    !model->source.entry(model->source.context, digest, &record->exists, &record->entry)) {
 		g_free(record);
 		return NULL;
 	}
@@ -184,8 +183,8 @@ model_forget(struct model *model, const struct features *features, bool spam)
 static bool
 evict_above_ceiling(struct model *model, bool spam)
 {
-	unsigned lowerings = (unsigned)
-	    model->head[spam ? MODEL_HEAD_LOWERINGS_SPAM : MODEL_HEAD_LOWERINGS_HAM];
+	unsigned lowerings =
+	    (unsigned)model->head[spam ? MODEL_HEAD_LOWERINGS_SPAM : MODEL_HEAD_LOWERINGS_HAM];
 	uint8_t point[CANONICAL_DIGEST_SIZE] = {0};
 	bool more = true, failed = false;
 	while (more && !failed) {
@@ -197,7 +196,7 @@ evict_above_ceiling(struct model *model, bool spam)
 			break;
 		memcpy(point, features.digest, sizeof(point));
 		failed = !rehearsal_keeps(features.digest, lowerings) &&
-		    !model_forget(model, &features, spam);
+			 !model_forget(model, &features, spam);
 		features_clear(&features);
 		more = model_digest_next(point);
 	}
@@ -209,7 +208,8 @@ make_room(struct model *model)
 {
 	const int32_t *spam = &model->head[MODEL_HEAD_MEMORY_SPAM];
 	const int32_t *ham = &model->head[MODEL_HEAD_MEMORY_HAM];
-	while ((size_t)*spam + (size_t)*ham > model->options.memory_bytes && (*spam > 0 || *ham > 0)) {
+	while (
+	    (size_t)*spam + (size_t)*ham > model->options.memory_bytes && (*spam > 0 || *ham > 0)) {
 		bool larger = *spam > *ham;
 		model->head[larger ? MODEL_HEAD_LOWERINGS_SPAM : MODEL_HEAD_LOWERINGS_HAM]++;
 		if (!evict_above_ceiling(model, larger))
@@ -221,8 +221,8 @@ make_room(struct model *model)
 bool
 model_remember(struct model *model, const struct features *features, bool spam)
 {
-	unsigned lowerings = (unsigned)
-	    model->head[spam ? MODEL_HEAD_LOWERINGS_SPAM : MODEL_HEAD_LOWERINGS_HAM];
+	unsigned lowerings =
+	    (unsigned)model->head[spam ? MODEL_HEAD_LOWERINGS_SPAM : MODEL_HEAD_LOWERINGS_HAM];
 	struct model_record *record = model_record(model, features->digest);
 	if (record == NULL)
 		return false;
@@ -237,8 +237,7 @@ model_remember(struct model *model, const struct features *features, bool spam)
 	memo->dirty = true;
 	record->entry.remembered = true;
 	model->waiting += memo->length;
-	model->head[spam ? MODEL_HEAD_MEMORY_SPAM : MODEL_HEAD_MEMORY_HAM] +=
-	    (int32_t)memo->length;
+	model->head[spam ? MODEL_HEAD_MEMORY_SPAM : MODEL_HEAD_MEMORY_HAM] += (int32_t)memo->length;
 	return make_room(model);
 }
 
@@ -253,8 +252,8 @@ drain_records(struct model *model, const struct model_sink *sink)
 	while (g_hash_table_iter_next(&iter, NULL, &value)) {
 		struct model_record *record = value;
 		if (record->dirty)
-			sink->entry(sink->context, record->digest,
-			    record->exists ? &record->entry : NULL);
+			sink->entry(
+			    sink->context, record->digest, record->exists ? &record->entry : NULL);
 		record->dirty = false;
 		if (model->has_source || !record->exists)
 			g_hash_table_iter_remove(&iter);

@@ -13,10 +13,10 @@ recall_either(struct model *model, const uint8_t point[CANONICAL_DIGEST_SIZE], b
 	struct features of[2];
 	bool found[2] = {false, false};
 	bool done = model_recall(model, false, point, &found[0], &of[0]) &&
-	    model_recall(model, true, point, &found[1], &of[1]);
+		    model_recall(model, true, point, &found[1], &of[1]);
 	unsigned first = found[0] && found[1]
-	    ? memcmp(of[1].digest, of[0].digest, CANONICAL_DIGEST_SIZE) < 0
-	    : found[1];
+			     ? memcmp(of[1].digest, of[0].digest, CANONICAL_DIGEST_SIZE) < 0
+			     : found[1];
 	if (found[!first])
 		features_clear(&of[!first]);
 	if (done && found[first])

@@ -47,9 +47,9 @@ struct model {
 	bool has_source;
 	int32_t head[MODEL_HEAD_CELLS], stored_head[MODEL_HEAD_CELLS];
 	struct model_table tables[MODEL_TABLES];
-	GHashTable *words;   /* hash -> struct model_word */
-	GHashTable *records; /* digest -> struct model_record */
-	GTree *memory[2];    /* of ham and spam: digest -> struct model_memo */
+	GHashTable *words;       /* hash -> struct model_word */
+	GHashTable *records;     /* digest -> struct model_record */
+	GTree *memory[2];        /* of ham and spam: digest -> struct model_memo */
 	struct voice_sums *sums; /* room for what is gathered */
 	size_t sums_size;
 	size_t waiting; /* bytes */
@@ -68,8 +68,8 @@ bool model_has_stepped(const struct model *model); /* any voice */
 
 /* OWN is what the message itself has added to the counts, to be left out. False if the source
  * failed. */
-bool model_score_all(struct model *model, const struct features *features,
-    struct fisher_counts own, struct mixture_logits *ret_logits, struct fisher_result *ret_fisher);
+bool model_score_all(struct model *model, const struct features *features, struct fisher_counts own,
+    struct mixture_logits *ret_logits, struct fisher_result *ret_fisher);
 
 /* One step of every voice on the message of RECORD. False if the source failed. */
 bool model_step_voices(
@@ -89,10 +89,9 @@ void model_tables_clear(struct model *model);
 
 /* The sums of SLOTS in the model's own room, valid until the next call; NULL if the source
  * failed. */
-struct voice_sums *model_gather(
-    struct model *model, unsigned table, const struct slots *slots);
-void model_add(struct model *model, unsigned table, const struct slots *slots,
-    const struct voice_step *step);
+struct voice_sums *model_gather(struct model *model, unsigned table, const struct slots *slots);
+void model_add(
+    struct model *model, unsigned table, const struct slots *slots, const struct voice_step *step);
 void model_tables_drain(struct model *model, const struct model_sink *sink);
 
 /* Adds the bias and number of STEP too. */
@@ -103,8 +102,8 @@ void model_add_step(struct model *model, enum voice_name voice, const struct slo
 
 void model_words_init(struct model *model);
 void model_words_clear(struct model *model);
-void model_word_add(struct model *model, const struct model_token *token, int32_t spam, int32_t ham,
-    uint32_t day);
+void model_word_add(
+    struct model *model, const struct model_token *token, int32_t spam, int32_t ham, uint32_t day);
 /* False if the source failed. */
 bool model_words_count(
     struct model *model, const struct tokens *tokens, struct fisher_counts *ret_counts);
@@ -116,8 +115,7 @@ void model_memory_init(struct model *model);
 void model_memory_clear(struct model *model);
 
 /* The record of DIGEST, made if it was not there yet; NULL if the source failed. */
-struct model_record *model_record(
-    struct model *model, const uint8_t digest[CANONICAL_DIGEST_SIZE]);
+struct model_record *model_record(struct model *model, const uint8_t digest[CANONICAL_DIGEST_SIZE]);
 
 /* FEATURES are remembered under their digest, if there is room for them. False if the source
  * failed. */
@@ -132,8 +130,8 @@ bool model_recall(struct model *model, bool spam, const uint8_t point[CANONICAL_
     bool *ret_found, struct features *ret_features);
 
 /* The same with what lies below POINT after what lies above it. */
-bool model_recall_around(struct model *model, bool spam,
-    const uint8_t point[CANONICAL_DIGEST_SIZE], bool *ret_found, struct features *ret_features);
+bool model_recall_around(struct model *model, bool spam, const uint8_t point[CANONICAL_DIGEST_SIZE],
+    bool *ret_found, struct features *ret_features);
 
 void model_memory_drain(struct model *model, const struct model_sink *sink);
 

@@ -77,8 +77,8 @@ model_gather(struct model *model, unsigned table, const struct slots *slots)
 }
 
 void
-model_add(struct model *model, unsigned table, const struct slots *slots,
-    const struct voice_step *step)
+model_add(
+    struct model *model, unsigned table, const struct slots *slots, const struct voice_step *step)
 {
 	struct model_table *of = &model->tables[table];
 	voice_add(of->delta, slots->list, slots->count, step);

@@ -26,8 +26,8 @@ word_new(struct model *model, const struct model_token *token)
 }
 
 void
-model_word_add(struct model *model, const struct model_token *token, int32_t spam, int32_t ham,
-    uint32_t day)
+model_word_add(
+    struct model *model, const struct model_token *token, int32_t spam, int32_t ham, uint32_t day)
 {
 	struct model_word *word = g_hash_table_lookup(model->words, &token->hash);
 	if (word == NULL)
@@ -70,8 +70,7 @@ model_words_count(
 		    g_hash_table_lookup(model->words, &tokens->list[i].hash);
 		if (word == NULL)
 			continue;
-		ret_counts[i].spam =
-		    sum_count(ret_counts[i].spam + word->stored.spam, word->spam);
+		ret_counts[i].spam = sum_count(ret_counts[i].spam + word->stored.spam, word->spam);
 		ret_counts[i].ham = sum_count(ret_counts[i].ham + word->stored.ham, word->ham);
 	}
 	return true;

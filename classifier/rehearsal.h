@@ -28,8 +28,8 @@
  * is none. Digests are evenly spread, so all messages have nearly the same chance; the same
  * memory and message give the same draws everywhere.
  */
-void rehearsal_point(
-    const uint8_t digest[CANONICAL_DIGEST_SIZE], unsigned draw, uint8_t ret_point[CANONICAL_DIGEST_SIZE]);
+void rehearsal_point(const uint8_t digest[CANONICAL_DIGEST_SIZE], unsigned draw,
+    uint8_t ret_point[CANONICAL_DIGEST_SIZE]);
 
 /*
  * Which messages are remembered: those whose rank, a hash of the digest, is not above the ceiling

@@ -11,7 +11,7 @@ double
 voice_weight(const struct voice_options *options, struct voice_sums sums, size_t count)
 {
 	return pow((double)count, -options->power) *
-	    weight(options, sums.z / VOICE_Z_UNIT, sums.n / VOICE_N_UNIT);
+	       weight(options, sums.z / VOICE_Z_UNIT, sums.n / VOICE_N_UNIT);
 }
 
 double
@@ -36,7 +36,7 @@ voice_score(const struct voice_options *options, const struct voice_sums *sums, 
 		total += parts[k];
 	double q = count > 0 ? pow((double)count, -options->power) : 0.0;
 	return weight(options, bias.z / VOICE_Z_UNIT, bias.n / VOICE_BIAS_N_UNIT) -
-	    q * options->alpha * total * (sqrt(VOICE_N_UNIT) / VOICE_Z_UNIT);
+	       q * options->alpha * total * (sqrt(VOICE_N_UNIT) / VOICE_Z_UNIT);
 }
 
 bool
@@ -64,7 +64,7 @@ overflows(struct voice_sums sums, int32_t z, int32_t n)
 {
 	int32_t sum;
 	return __builtin_add_overflow(sums.z, z, &sum) || __builtin_add_overflow(sums.n, n, &sum) ||
-	    sum < 0;
+	       sum < 0;
 }
 
 bool

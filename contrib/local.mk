@@ -1,1 +1,11 @@
-EXTRA_DIST += contrib/fetch-corpus
+EXTRA_DIST += \
+	.ci/run \
+	contrib/bash-completion/greylag \
+	contrib/check \
+	contrib/fetch-corpus \
+	contrib/packages.sh \
+	contrib/postfix/main.cf.greylag \
+	contrib/postfix/master.cf.spawn \
+	contrib/run \
+	contrib/systemd/greylagd.service \
+	contrib/systemd/greylagd.socket

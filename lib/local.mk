@@ -8,3 +8,4 @@ lib_libgreylag_a_SOURCES = \
 	lib/settings.c lib/settings.h \
 	lib/settings_table.c lib/settings_table.h
 LIB_LIBS = lib/libgreylag.a $(GLIB_LIBS) $(PCRE2_LIBS) $(SODIUM_LIBS) -lm
+dist_man_MANS += lib/greylag.conf.5

@@ -38,6 +38,7 @@ static struct {
 	time_t stamp_second;
 	char stamp[32];
 	struct kind kinds[KINDS];
+	int64_t (*seconds)(void); /* the clock of log_limited(); NULL for the monotonic one */
 } state = {.lock = PTHREAD_MUTEX_INITIALIZER,
     .target = TARGET_STDERR,
     .level = LOG_LEVEL_INFO,
@@ -312,13 +313,21 @@ find_kind(const char *name)
 		if (strcmp(state.kinds[i].name, name) == 0)
 			return &state.kinds[i];
 	}
+	if (!state.kinds[KINDS - 1].name)
+		state.kinds[KINDS - 1] = (struct kind){.name = "", .last = INT64_MIN / 2};
 	return &state.kinds[KINDS - 1];
+}
+
+void
+log_set_clock(int64_t (*seconds)(void))
+{
+	state.seconds = seconds;
 }
 
 void
 log_limited(enum log_level level, const char *name, const char *format, ...)
 {
-	int64_t now = g_get_monotonic_time() / G_USEC_PER_SEC;
+	int64_t now = state.seconds ? state.seconds() : g_get_monotonic_time() / G_USEC_PER_SEC;
 	char suffix[64] = "";
 	struct kind *kind;
 	va_list args;

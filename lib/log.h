@@ -39,6 +39,9 @@ void log_line(enum log_level level, const char *format, ...) G_GNUC_PRINTF(2, 3)
 void log_limited(enum log_level level, const char *kind, const char *format, ...)
     G_GNUC_PRINTF(3, 4);
 
+/* For tests: where log_limited() reads its seconds from; NULL for the monotonic clock. */
+void log_set_clock(int64_t (*seconds)(void));
+
 /*
  * A line of key=value pairs, built in a buffer of the caller's, of fixed size:
  *

@@ -7,8 +7,8 @@
 
 /* Steps of the matcher before it gives up: some tens of milliseconds at the worst; an honest
  * pattern on a name or an address takes some hundred. */
-#define MATCH_LIMIT 100000
-#define DEPTH_LIMIT 1000
+#define MATCH_LIMIT    100000
+#define HEAP_LIMIT_KIB 4096
 
 struct pattern {
 	char *text;
@@ -60,7 +60,7 @@ pattern_new(const char *expression, GError **error)
 	pattern->code = compiled;
 	pattern->context = pcre2_match_context_create(NULL);
 	pcre2_set_match_limit(pattern->context, MATCH_LIMIT);
-	pcre2_set_depth_limit(pattern->context, DEPTH_LIMIT);
+	pcre2_set_heap_limit(pattern->context, HEAP_LIMIT_KIB);
 	return pattern;
 }
 
@@ -87,6 +87,10 @@ pattern_match(const struct pattern *pattern, const char *subject, size_t length)
 	int code = pcre2_match(
 	    pattern->code, (PCRE2_SPTR)subject, length, 0, 0, match_data(), pattern->context);
 
+	/* The machine code's stack of 32 KiB is too small for honest groups on a long subject. */
+	if (code == PCRE2_ERROR_JIT_STACKLIMIT)
+		code = pcre2_match(pattern->code, (PCRE2_SPTR)subject, length, 0, PCRE2_NO_JIT,
+		    match_data(), pattern->context);
 	if (code >= 0)
 		return PATTERN_MATCH;
 	return code == PCRE2_ERROR_NOMATCH ? PATTERN_NO_MATCH : PATTERN_LIMIT;

@@ -186,6 +186,9 @@ settings_allowed(enum setting setting)
 
 		return g_strdup_printf("one of %s", joined);
 	}
+	if (row->type == SETTING_TYPE_MODE)
+		return g_strdup_printf(
+		    "%s, from 0 to %04o", types[row->type].allowed, (unsigned)row->maximum);
 	if (!has_range(row))
 		return g_strdup(types[row->type].allowed);
 	return g_strdup_printf("%s from %s to %s", types[row->type].allowed, low, high);
@@ -257,10 +260,21 @@ check_files(const char *text)
 	return NULL;
 }
 
+/* A line end in a value would be printed as a further line of a file. */
+static const char *
+check_control(const char *text)
+{
+	for (; *text; text++)
+		if (g_ascii_iscntrl(*text) && *text != '\t')
+			return "has a control character in it";
+	return NULL;
+}
+
 static const struct {
-	enum setting setting;
+	enum setting setting; /* SETTING_COUNT for all of them */
 	const char *(*check)(const char *text);
 } checks[] = {
+    {SETTING_COUNT, check_control},
     {SETTING_GREYLIST_TEXT, check_text},
     {SETTING_LOG_TARGET, check_log_target},
     {SETTING_STORE_URI, check_store_uri},
@@ -288,7 +302,8 @@ value_set(struct value *value, enum setting setting, const char *text, GError **
 		return false;
 	}
 	for (size_t i = 0; i < G_N_ELEMENTS(checks); i++) {
-		const char *wrong = checks[i].setting == setting ? checks[i].check(text) : NULL;
+		bool applies = checks[i].setting == setting || checks[i].setting == SETTING_COUNT;
+		const char *wrong = applies ? checks[i].check(text) : NULL;
 
 		if (wrong) {
 			g_set_error(error, SETTINGS_ERROR, 0, "\"%s\" %s", text, wrong);
@@ -439,31 +454,52 @@ fault(struct reader *reader, const char *name, const char *what)
 	    reader->path, reader->line, name, *name ? ": " : "", what);
 }
 
-/* A comment begins with # at the line's start or after white space, but not between quotes. */
+/* A value that begins with a quote goes on to the next one that no backslash stands before. */
+static char *
+skip_quoted(char *text)
+{
+	char *p = text + 1;
+
+	while (*p && *p != '"')
+		p += p[0] == '\\' && p[1] ? 2 : 1;
+	return p;
+}
+
+/* A comment begins with # at the line's start or after white space, but not in a quoted value. */
 static void
 cut_comment(char *line)
 {
-	bool quoted = false;
+	char *equals = strchr(line, '=');
+	char *value = equals ? equals + 1 + strspn(equals + 1, " \t") : NULL;
 
 	for (char *p = line; *p; p++) {
-		if (*p == '"')
-			quoted = !quoted;
-		if (*p == '#' && !quoted && (p == line || g_ascii_isspace(p[-1]))) {
+		if (p == value && *p == '"')
+			p = skip_quoted(p);
+		else if (*p == '#' && (p == line || g_ascii_isspace(p[-1])))
 			*p = '\0';
+		if (!*p)
 			return;
-		}
 	}
 }
 
-static char *
+/* Takes the quotes off, in place; false if they do not enclose the value. */
+static bool
 unquote(char *text)
 {
-	size_t length = strlen(text);
+	char *to = text, *end;
 
-	if (length < 2 || text[0] != '"' || text[length - 1] != '"')
-		return text;
-	text[length - 1] = '\0';
-	return text + 1;
+	if (text[0] != '"')
+		return true;
+	end = skip_quoted(text);
+	if (*end != '"' || end[1])
+		return false;
+	for (char *p = text + 1; p < end; p++) {
+		if (*p == '\\')
+			p++;
+		*to++ = *p;
+	}
+	*to = '\0';
+	return true;
 }
 
 static void
@@ -491,6 +527,7 @@ read_assignment(struct reader *reader, char *line)
 	g_autoptr(GError) error = NULL;
 	g_autofree char *name = NULL;
 	enum setting setting;
+	char *text;
 
 	if (!equals) {
 		fault(reader, "", "expected key = value");
@@ -502,9 +539,11 @@ read_assignment(struct reader *reader, char *line)
 		return;
 	}
 	name = g_strdup_printf("%s.%s", reader->section, g_strstrip(line));
-	if (!find_setting(name, &setting, &error) ||
-	    !value_set(&reader->settings->values[setting], setting, unquote(g_strstrip(equals + 1)),
-		&error))
+	text = g_strstrip(equals + 1);
+	if (!unquote(text))
+		fault(reader, name, "expected one value, between quotes or without any");
+	else if (!find_setting(name, &setting, &error) ||
+		 !value_set(&reader->settings->values[setting], setting, text, &error))
 		fault(reader, name, error->message);
 }
 
@@ -646,9 +685,17 @@ static char *
 quote(const char *text)
 {
 	bool outer = *text && (g_ascii_isspace(*text) || g_ascii_isspace(text[strlen(text) - 1]));
+	GString *quoted;
 
-	return outer || strchr(text, '#') || (text[0] == '"') ? g_strdup_printf("\"%s\"", text)
-							      : g_strdup(text);
+	if (!outer && !strchr(text, '#') && text[0] != '"')
+		return g_strdup(text);
+	quoted = g_string_new("\"");
+	for (; *text; text++) {
+		if (*text == '"' || *text == '\\')
+			g_string_append_c(quoted, '\\');
+		g_string_append_c(quoted, *text);
+	}
+	return g_string_free(g_string_append_c(quoted, '"'), FALSE);
 }
 
 char *
@@ -674,7 +721,7 @@ settings_print(const struct settings *settings, FILE *out)
 		g_autofree char *text = settings_format(settings, i);
 
 		print_section(out, i);
-		fprintf(out, "%s = %s\n", settings_table[i].key, text);
+		fprintf(out, "%s =%s%s\n", settings_table[i].key, *text ? " " : "", text);
 	}
 }
 
@@ -701,7 +748,7 @@ settings_print_sample(FILE *out)
 	fprintf(out, "# Configuration of greylag; see greylag.conf(5). What is commented out is "
 		     "the default.\n"
 		     "# A # after white space begins a comment; a value with one in it stands "
-		     "between \"\".\n\n");
+		     "between \"\",\n# where a backslash goes before a \" or a backslash.\n\n");
 	for (unsigned i = 0; i < SETTING_COUNT; i++) {
 		const struct setting_row *row = &settings_table[i];
 		g_autofree char *allowed = settings_allowed(i);
@@ -715,6 +762,6 @@ settings_print_sample(FILE *out)
 
 			print_comment(out, line, 96);
 		}
-		fprintf(out, "#%s = %s\n", row->key, text);
+		fprintf(out, "#%s =%s%s\n", row->key, *text ? " " : "", text);
 	}
 }

@@ -147,10 +147,11 @@ listen_unix(const char *text, mode_t mode, GArray *fds, GError **error)
 	bool listening;
 	int fd;
 
-	if (g_strlcpy(address.sun_path, path, sizeof address.sun_path) >= sizeof address.sun_path) {
-		errno = ENAMETOOLONG;
+	if (!*path || strlen(path) >= sizeof address.sun_path) {
+		errno = *path ? ENAMETOOLONG : EINVAL;
 		return fail(error, text, "cannot listen");
 	}
+	g_strlcpy(address.sun_path, path, sizeof address.sun_path);
 	if (!clear_socket_file(text, &address, error))
 		return false;
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);

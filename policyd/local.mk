@@ -52,3 +52,10 @@ sbin_PROGRAMS += policyd/greylagctl
 policyd_greylagctl_SOURCES = policyd/greylagctl.c
 policyd_greylagctl_LDADD = $(CTL_LIBS)
 dist_man_MANS += policyd/greylagctl.8
+
+# The sample configuration is what the program says of its own settings.
+samplesdir = $(sysconfdir)/greylag
+samples_DATA = greylag.conf.sample
+CLEANFILES += greylag.conf.sample
+greylag.conf.sample: policyd/greylagd$(EXEEXT)
+	$(AM_V_GEN)policyd/greylagd$(EXEEXT) --sample-config >$@.tmp && mv $@.tmp $@

@@ -17,7 +17,8 @@
 
 struct messages;
 
-/* Room for at least CAPACITY messages. */
+/* Room for about CAPACITY messages: the table has so many places, in sets that may fill unevenly.
+ */
 struct messages *messages_new(unsigned capacity);
 void messages_free(struct messages *messages);
 

@@ -127,20 +127,21 @@ parse_partial(const char *entry, struct prefix *ret_prefix)
 	return true;
 }
 
-/* As postgrey, host bits may be set: they are cleared. */
+/* As postgrey, host bits may be set: they are cleared. ::ffff:192.0.2.0/120 is 192.0.2.0/24. */
 static bool
 parse_network(const char *entry, struct prefix *ret_prefix)
 {
 	g_auto(GStrv) parts = g_strsplit(entry, "/", 2);
 	struct address address;
-	guint64 length;
+	guint64 length, skipped;
 
 	if (!address_parse(parts[0], &address))
 		return false;
-	length = 8 * address_size(&address);
-	if (parts[1] &&
-	    !g_ascii_string_to_unsigned(parts[1], 10, 0, 8 * address_size(&address), &length, NULL))
+	skipped = address.family == ADDRESS_IPV4 && strchr(parts[0], ':') ? 96 : 0;
+	length = skipped + 8 * address_size(&address);
+	if (parts[1] && !g_ascii_string_to_unsigned(parts[1], 10, skipped, length, &length, NULL))
 		return false;
+	length -= skipped;
 	*ret_prefix = prefix_of(&address, (unsigned)length, (unsigned)length);
 	return true;
 }
@@ -164,12 +165,11 @@ is_domain(const char *text)
 static bool
 add_domain(struct whitelist *list, const char *entry, GError **error)
 {
-	char *folded;
+	const char *name = entry[0] == '.' ? entry + 1 : entry;
 
-	if (!is_domain(entry))
+	if (!is_domain(name))
 		return wrong(entry, "is no name", error);
-	folded = g_ascii_strdown(entry[0] == '.' ? entry + 1 : entry, -1);
-	g_hash_table_replace(list->domains, folded, g_strdup(entry));
+	g_hash_table_replace(list->domains, g_ascii_strdown(name, -1), g_strdup(entry));
 	return true;
 }
 
@@ -242,9 +242,11 @@ whitelist_parse(
 		g_autofree char *line = g_strndup(bytes, (gsize)(stop - bytes));
 		g_autoptr(GError) fault = NULL;
 
+		if (memchr(bytes, '\0', (size_t)(stop - bytes)))
+			wrong("...", "has a NUL in it", &fault);
 		line[strcspn(line, "#")] = '\0';
 		g_strstrip(line);
-		if (*line && !whitelist_add(list, line, &fault))
+		if (fault || (*line && !whitelist_add(list, line, &fault)))
 			g_string_append_printf(faults, "%s%s:%u: %s", faults->len ? "\n" : "", name,
 			    number, fault->message);
 		bytes = newline ? newline + 1 : end;
@@ -348,23 +350,32 @@ whitelist_match_client(
 	return entry;
 }
 
-/* user+extension@domain as user@domain, in place. */
-static void
+/* Extensions of a local part that are taken off one after the other; more are no honest mail. */
+#define EXTENSIONS_MAX 8
+
+/* user+extension@domain as user@domain, in place; the last of several extensions. */
+static bool
 drop_extension(char *address)
 {
 	char *at = strrchr(address, '@');
-	char *plus = strchr(address, '+');
+	char *plus = at;
 
-	if (at && plus && plus > address && plus < at)
-		memmove(plus, at, strlen(at) + 1);
+	while (plus > address && *plus != '+')
+		plus--;
+	if (plus <= address)
+		return false;
+	memmove(plus, at, strlen(at) + 1);
+	return true;
 }
 
 static const char *
 match_user(const struct whitelist *list, char *address)
 {
 	char *at = strrchr(address, '@');
-	const char *entry;
+	const char *entry = g_hash_table_lookup(list->addresses, address);
 
+	if (entry)
+		return entry;
 	*at = '\0';
 	entry = g_hash_table_lookup(list->users, address);
 	*at = '@';
@@ -375,17 +386,16 @@ const char *
 whitelist_match_address(const struct whitelist *list, const char *address)
 {
 	char folded[SUBJECT_MAX], plain[SUBJECT_MAX];
-	const char *entry, *at;
+	const char *entry = NULL, *at;
 
 	if (list->size == 0 || !fold(address, folded))
 		return NULL;
 	at = strrchr(folded, '@');
-	entry = g_hash_table_lookup(list->addresses, folded);
-	if (!entry && at) {
+	if (at) {
 		g_strlcpy(plain, folded, sizeof plain);
-		drop_extension(plain);
-		entry = g_hash_table_lookup(list->addresses, plain);
-		entry = entry ? entry : match_user(list, plain);
+		entry = match_user(list, plain);
+		for (int i = 0; !entry && i < EXTENSIONS_MAX && drop_extension(plain); i++)
+			entry = match_user(list, plain);
 		entry = entry ? entry : match_domain(list, at + 1);
 	}
 	return entry ? entry : match_patterns(list, folded);

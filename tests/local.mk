@@ -1,10 +1,12 @@
 # Unit tests speak TAP by GTest, system tests by tests/system/tap.sh; both run through the driver
 # of automake, which counts each case.
-TEST_EXTENSIONS = .sh
+TEST_EXTENSIONS = .sh .py
 LOG_DRIVER = env AM_TAP_AWK='$(AWK)' $(SHELL) $(top_srcdir)/build-aux/tap-driver.sh
 SH_LOG_DRIVER = $(LOG_DRIVER)
+PY_LOG_DRIVER = $(LOG_DRIVER)
+PY_LOG_COMPILER = python3
 AM_TESTS_ENVIRONMENT = top_srcdir='$(abs_top_srcdir)'; top_builddir='$(abs_top_builddir)'; \
-	export top_srcdir top_builddir;
+	export top_srcdir top_builddir; PYTHONDONTWRITEBYTECODE=1; export PYTHONDONTWRITEBYTECODE;
 
 include tests/unit/lib.mk
 include tests/unit/db.mk
@@ -12,6 +14,9 @@ include tests/unit/policyd.mk
 include tests/unit/classifier.mk
 include tests/fuzz/local.mk
 
-# greylagctl on real stores, beside Debian's real postgrey.
-dist_check_SCRIPTS += tests/system/greylagctl.sh
-TESTS += tests/system/greylagctl.sh
+# The manuals and the sample configuration, beside the tables that they are about.
+dist_check_SCRIPTS += tests/docs.sh
+TESTS += tests/docs.sh
+
+include tests/bench/local.mk
+include tests/system/local.mk

@@ -49,3 +49,28 @@ FUZZ_TARGETS += tests/fuzz/fuzz_import
 tests_fuzz_fuzz_import_SOURCES = tests/fuzz/fuzz_import.c $(FUZZ_DRIVER)
 tests_fuzz_fuzz_import_LDADD = $(CTL_LIBS)
 tests_fuzz_fuzz_import_LDFLAGS = $(LINK_FUZZ)
+
+FUZZ_TARGETS += tests/fuzz/fuzz_address
+tests_fuzz_fuzz_address_SOURCES = tests/fuzz/fuzz_address.c $(FUZZ_DRIVER)
+tests_fuzz_fuzz_address_LDADD = $(LIB_LIBS)
+tests_fuzz_fuzz_address_LDFLAGS = $(LINK_FUZZ)
+
+FUZZ_TARGETS += tests/fuzz/fuzz_settings
+tests_fuzz_fuzz_settings_SOURCES = tests/fuzz/fuzz_settings.c $(FUZZ_DRIVER)
+tests_fuzz_fuzz_settings_LDADD = $(LIB_LIBS)
+tests_fuzz_fuzz_settings_LDFLAGS = $(LINK_FUZZ)
+
+FUZZ_TARGETS += tests/fuzz/fuzz_record
+tests_fuzz_fuzz_record_SOURCES = tests/fuzz/fuzz_record.c $(FUZZ_DRIVER)
+tests_fuzz_fuzz_record_LDADD = $(DB_LIBS)
+tests_fuzz_fuzz_record_LDFLAGS = $(LINK_FUZZ)
+
+FUZZ_TARGETS += tests/fuzz/fuzz_triplet
+tests_fuzz_fuzz_triplet_SOURCES = tests/fuzz/fuzz_triplet.c $(FUZZ_DRIVER)
+tests_fuzz_fuzz_triplet_LDADD = $(POLICYD_LIBS)
+tests_fuzz_fuzz_triplet_LDFLAGS = $(LINK_FUZZ)
+
+FUZZ_TARGETS += tests/fuzz/fuzz_whitelist
+tests_fuzz_fuzz_whitelist_SOURCES = tests/fuzz/fuzz_whitelist.c $(FUZZ_DRIVER)
+tests_fuzz_fuzz_whitelist_LDADD = $(POLICYD_LIBS)
+tests_fuzz_fuzz_whitelist_LDFLAGS = $(LINK_FUZZ)

@@ -8,3 +8,7 @@ TESTS += tests/unit/test_store_lmdb
 tests_unit_test_store_lmdb_SOURCES = tests/unit/test_store_lmdb.c
 tests_unit_test_store_lmdb_LDADD = $(DB_LIBS)
 
+check_PROGRAMS += tests/unit/test_record
+TESTS += tests/unit/test_record
+tests_unit_test_record_SOURCES = tests/unit/test_record.c
+tests_unit_test_record_LDADD = $(DB_LIBS)

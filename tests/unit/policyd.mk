@@ -37,3 +37,28 @@ check_PROGRAMS += tests/unit/test_ctl_records
 TESTS += tests/unit/test_ctl_records
 tests_unit_test_ctl_records_SOURCES = tests/unit/test_ctl_records.c
 tests_unit_test_ctl_records_LDADD = $(CTL_LIBS)
+
+check_PROGRAMS += tests/unit/test_whitelist
+TESTS += tests/unit/test_whitelist
+tests_unit_test_whitelist_SOURCES = tests/unit/test_whitelist.c
+tests_unit_test_whitelist_LDADD = $(POLICYD_LIBS)
+
+check_PROGRAMS += tests/unit/test_decision
+TESTS += tests/unit/test_decision
+tests_unit_test_decision_SOURCES = tests/unit/test_decision.c
+tests_unit_test_decision_LDADD = $(POLICYD_LIBS)
+
+check_PROGRAMS += tests/unit/test_messages
+TESTS += tests/unit/test_messages
+tests_unit_test_messages_SOURCES = tests/unit/test_messages.c
+tests_unit_test_messages_LDADD = $(POLICYD_LIBS)
+
+check_PROGRAMS += tests/unit/test_tally
+TESTS += tests/unit/test_tally
+tests_unit_test_tally_SOURCES = tests/unit/test_tally.c
+tests_unit_test_tally_LDADD = $(POLICYD_LIBS)
+
+check_PROGRAMS += tests/unit/test_listener
+TESTS += tests/unit/test_listener
+tests_unit_test_listener_SOURCES = tests/unit/test_listener.c
+tests_unit_test_listener_LDADD = $(POLICYD_LIBS)

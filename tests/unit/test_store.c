@@ -360,9 +360,10 @@ read_cells(struct store *store, const char *key)
 static void
 test_cells(struct fixture *f, gconstpointer data G_GNUC_UNUSED)
 {
-	const struct store_cell first[] = {{0, STORE_ADD, 5}, {2, STORE_ADD, -7}, {3, STORE_MAX, 9}};
-	const struct store_cell second[] = {
-	    {0, STORE_ADD, INT32_MAX}, {2, STORE_ADD, INT32_MIN}, {3, STORE_MAX, 8}, {1, STORE_ADD, 1}};
+	const struct store_cell first[] = {
+	    {0, STORE_ADD, 5}, {2, STORE_ADD, -7}, {3, STORE_MAX, 9}};
+	const struct store_cell second[] = {{0, STORE_ADD, INT32_MAX}, {2, STORE_ADD, INT32_MIN},
+	    {3, STORE_MAX, 8}, {1, STORE_ADD, 1}};
 	struct cells cells;
 
 	add(f->store, "h", first, G_N_ELEMENTS(first));
@@ -404,8 +405,8 @@ test_deltas_commute(struct fixture *f, gconstpointer data G_GNUC_UNUSED)
 
 	for (int i = 0; i < 200; i++) {
 		const struct store_cell cells[] = {{0, STORE_ADD, i}, {1, STORE_MAX, i * 37 % 200}};
-		struct store_delta deltas[] = {
-		    {STORE_HOURS, bytes("a"), cells, 2, NOW}, {STORE_HOURS, bytes("b"), cells, 1, NOW}};
+		struct store_delta deltas[] = {{STORE_HOURS, bytes("a"), cells, 2, NOW},
+		    {STORE_HOURS, bytes("b"), cells, 1, NOW}};
 
 		store_add_many(f->store, deltas, 2, &nobody);
 	}
@@ -449,8 +450,8 @@ test_get_many(struct fixture *f, gconstpointer data G_GNUC_UNUSED)
 /* -- scans and expiry -- */
 
 static bool
-count_record(void *context, const struct store_bytes *key, const struct store_bytes *value,
-    int64_t expires)
+count_record(
+    void *context, const struct store_bytes *key, const struct store_bytes *value, int64_t expires)
 {
 	GHashTable *seen = context;
 	char *name = g_strndup(key->data, key->length);
@@ -726,8 +727,8 @@ main(int argc, char **argv)
 			g_autofree char *path =
 			    g_strdup_printf("/store/%s/%s", drivers[d].name, tests[i].promise);
 
-			g_test_add(path, struct fixture, &drivers[d], set_up, tests[i].test,
-			    tear_down);
+			g_test_add(
+			    path, struct fixture, &drivers[d], set_up, tests[i].test, tear_down);
 		}
 	}
 	g_test_add_func("/store/an-unknown-uri-is-refused", test_unknown_uri);

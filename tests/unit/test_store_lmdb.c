@@ -91,8 +91,8 @@ put_start(struct store *store, uint32_t number, unsigned timeout, struct outcome
 {
 	struct store_call call = {.timeout = timeout, .done = on_done, .context = outcome};
 
-	store_update(store, STORE_TRIPLETS, (struct store_bytes){&number, sizeof number}, put_number,
-	    g_memdup2(&number, sizeof number), g_free, &call);
+	store_update(store, STORE_TRIPLETS, (struct store_bytes){&number, sizeof number},
+	    put_number, g_memdup2(&number, sizeof number), g_free, &call);
 }
 
 static enum store_result
@@ -187,7 +187,8 @@ test_kill(void)
 		store = must_open(folder, 64 << 20);
 		assert_clean(store);
 		for (guint i = 0; i < answered->len; i++)
-			g_assert_cmpint(get(store, g_array_index(answered, uint32_t, i)), ==, STORE_OK);
+			g_assert_cmpint(
+			    get(store, g_array_index(answered, uint32_t, i)), ==, STORE_OK);
 		store_close(&store);
 	}
 	g_test_message("%u records were answered", answered->len);
@@ -649,9 +650,9 @@ test_becomes_owner(void)
 	child = fork();
 	if (child == 0)
 		_exit(store_become_owner(uri, NULL) && geteuid() == 65534 && getegid() == 65534 &&
-			    setuid(0) != 0
-			? 0
-			: 1);
+			      setuid(0) != 0
+			  ? 0
+			  : 1);
 	waitpid(child, &status, 0);
 	g_assert_cmpint(WEXITSTATUS(status), ==, 0);
 	remove_folder(folder);

@@ -1,0 +1,142 @@
+#!/bin/sh
+# The documentation against the tables of the programs: settings, options, commands, reasons.
+# Speaks TAP.
+set -u
+. "${top_srcdir:-.}/tests/system/tap.sh"
+
+source=${top_srcdir:-.}
+build=${top_builddir:-.}
+daemon=$build/policyd/greylagd
+ctl=$build/policyd/greylagctl
+man5=$source/lib/greylag.conf.5
+
+for program in "$daemon" "$ctl"; do
+	[ -x "$program" ] || bail_out "there is no $program"
+done
+
+# none FILE DESCRIPTION: nothing was found to be wrong.
+none() {
+	if [ -s "$1" ]; then
+		fail "$2"
+		sed 's/^/# /' "$1"
+	else
+		pass "$2"
+	fi
+}
+
+# -- settings --
+# Lines "section.key TAB default TAB allowed", of the sample file and of the manual.
+"$daemon" --sample-config >"$dir/sample" || bail_out 'there is no sample configuration'
+awk '
+	/^\[/ { section = substr($0, 2, length($0) - 2) }
+	/^# Allowed: / { allowed = substr($0, 12); next }
+	/^# / { if (allowed != "") allowed = allowed " " substr($0, 3) }
+	/^#[a-z0-9_]+ =/ {
+		key = substr($0, 2); sub(/ =.*/, "", key)
+		value = $0; sub(/^[^=]*= ?/, "", value)
+		sub(/^lmdb:.*\/lib\/greylag$/, "lmdb:/var/lib/greylag", value)
+		sub(/\.$/, "", allowed)
+		print section "." key "\t" value "\t" allowed
+		allowed = ""
+	}' "$dir/sample" >"$dir/rows"
+awk '
+	/^\.Ss \[/ { section = substr($2, 2, length($2) - 2) }
+	/^\.S[hs] [^[]/ { section = "" }
+	section != "" && /^\.It Ic / { name = section "." $3; next }
+	name != "" && /^Default/ {
+		value = $0
+		allowed = ""
+		if (sub(/^Default: none\.$/, "", value)) {
+		} else {
+			sub(/^Default /, "", value)
+			if (match(value, /(; one of |, from ).*/)) {
+				allowed = substr(value, RSTART + 2)
+				value = substr(value, 1, RSTART - 1)
+				sub(/\.$/, "", allowed)
+			} else
+				sub(/\.$/, "", value)
+		}
+		print name "\t" value "\t" allowed
+		name = ""
+	}' "$man5" >"$dir/manual"
+ok 'there are settings' test "$(wc -l <"$dir/rows")" -gt 25
+# Of the allowed values the manual tells the range or the words.
+sed 's/\t[^\t]*, from /\tfrom /; s/\ta whole number from /\tfrom /; s/\ton or off$/\t/
+	s/\ta number from /\tfrom /' "$dir/rows" |
+	sort >"$dir/rows.sorted"
+sort "$dir/manual" >"$dir/manual.sorted"
+diff "$dir/rows.sorted" "$dir/manual.sorted" >"$dir/wrong"
+none "$dir/wrong" 'greylag.conf(5) has every setting with its default and range, and no other'
+cut -f1 "$dir/rows" >"$dir/order.rows"
+cut -f1 "$dir/manual" >"$dir/order.manual"
+diff "$dir/order.rows" "$dir/order.manual" >"$dir/wrong"
+none "$dir/wrong" 'in the order of the sample file'
+"$daemon" -c /dev/null --show-config | awk '
+	/^\[/ { section = substr($0, 2, length($0) - 2) }
+	/=/ { print section "." $1 }' >"$dir/shown"
+diff "$dir/order.rows" "$dir/shown" >"$dir/wrong"
+none "$dir/wrong" '--show-config has the same'
+ok 'the sample file is a configuration' "$daemon" -c "$dir/sample" -o policy.user= --check-config
+cmp -s "$dir/sample" "$build/greylag.conf.sample"
+is $? 0 'and is what is installed'
+
+# -- options --
+# Short and long options, one a line, of the help text and of a manual.
+help_options() {
+	"$1" --help | sed -n '/^Application Options/,/^$/p' | grep -oE '(^|[ ,])--?[a-z][a-z-]*' |
+		tr -d ' ,' | sort -u
+}
+manual_options() {
+	awk '/^\.It Fl/ { for (i = 3; i <= NF; i++) if ($(i - 1) == "Fl") print "-" $i }' "$1" |
+		sort -u
+}
+# The list of greylagctl.8 ends where its commands begin.
+for page in greylagd greylagctl; do
+	help_options "$build/policyd/$page" >"$dir/help"
+	sed '/^\.Ss/,$d' "$source/policyd/$page.8" >"$dir/page"
+	manual_options "$dir/page" | grep -v '^--help$' >"$dir/page.options"
+	diff "$dir/help" "$dir/page.options" >"$dir/wrong"
+	none "$dir/wrong" "$page(8) and --help have the same options"
+done
+"$ctl" --help | sed -n '/^Commands/,$s/^  \([a-z]*\) .*/\1/p' | sort -u >"$dir/help"
+sed -n 's/^\.It Ic \([a-z]*\).*/\1/p' "$source/policyd/greylagctl.8" | sort -u >"$dir/page.commands"
+diff "$dir/help" "$dir/page.commands" >"$dir/wrong"
+none "$dir/wrong" 'greylagctl(8) and --help have the same commands'
+ok 'there are commands' test "$(wc -l <"$dir/help")" -gt 8
+: >"$dir/wrong"
+while read -r command; do
+	"$ctl" "$command" --help | sed -n '/^Application Options/,/^$/p' |
+		grep -oE '(^|[ ,])--[a-z][a-z-]*' | tr -d ' ,' |
+		grep -vxE -- '--(config|option|version|help)' >"$dir/options"
+	sed -n "/^\.It Ic $command/,/^\.El/p" "$source/policyd/greylagctl.8" >"$dir/page"
+	while read -r option; do
+		grep -qE -- "(Fl |\| )-${option#--}|\\| -${option#--}" "$dir/page" ||
+			grep -qE -- "Fl -[a-z]+ \| -${option#--}" "$dir/page" ||
+			echo "$command $option" >>"$dir/wrong"
+	done <"$dir/options"
+done <"$dir/help"
+none "$dir/wrong" 'greylagctl(8) has every option of every command'
+
+# -- reasons --
+: >"$dir/wrong"
+sed -n 's/^ *\[REASON_[A-Z_]*\] = {"\([a-z-]*\)".*/\1/p' "$source/policyd/reason.c" >"$dir/reasons"
+while read -r reason; do
+	grep -qE "(\.Pq |, )$reason( |$)" "$source/policyd/greylagd.8" || echo "$reason" >>"$dir/wrong"
+done <"$dir/reasons"
+ok 'there are reasons' test "$(wc -l <"$dir/reasons")" -gt 20
+none "$dir/wrong" 'greylagd(8) has every reason'
+
+# -- pages --
+if command -v mandoc >/dev/null; then
+	for page in $(find "$source/lib" "$source/db" "$source/classifier" "$source/policyd" \
+		-name '*.[1578]'); do
+		mandoc -T lint -W warning "$page" >"$dir/wrong" 2>/dev/null
+		none "$dir/wrong" "${page##*/} is clean mdoc"
+	done
+elif [ "${GREYLAG_SKIP_IS_FAILURE:-}" = yes ]; then
+	fail 'the pages are clean mdoc (needs mandoc)'
+else
+	pass 'the pages are clean mdoc # SKIP needs mandoc'
+fi
+
+tap_done

@@ -38,6 +38,7 @@ bank_open(const struct settings *settings, const char *uri, enum bank_access acc
 	    .uri = full,
 	    .create = access == BANK_LEARN,
 	    .read_only = access == BANK_READ,
+	    .token_only = true,
 	    .map_size = (uint64_t)settings_number(settings, SETTING_STORE_MAP_SIZE),
 	};
 	struct store *store = store_open(&options, error);

@@ -68,7 +68,6 @@ load_number(const char *text, int32_t *ret_number)
 bool
 load_lines(FILE *in, const char *name, bool (*line)(void *context, char *text), void *context)
 {
-	g_autofree char *text = NULL;
 	char *buffer = NULL;
 	size_t size = 0;
 	unsigned number = 0;

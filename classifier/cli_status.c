@@ -90,8 +90,7 @@ print_text(const struct model_totals *t, const struct store_status *s, const str
 	printf("tokens     %" G_GUINT64_FORMAT "\n", s->records[STORE_TOKENS]);
 	printf("registry   %" G_GUINT64_FORMAT " messages, %" G_GUINT64_FORMAT " remembered\n",
 	    s->records[STORE_MESSAGES], s->records[STORE_MEMORY]);
-	printf("store      %.1f MB (%s, with the policy server's part)\n",
-	    (double)s->bytes_used / 1e6, s->driver);
+	printf("store      %.1f MB (%s)\n", (double)s->bytes_used / 1e6, s->driver);
 	printf("voices    ");
 	for (unsigned v = 0; v < MIXTURE_VOICES; v++)
 		printf(" %s %.3f", mixture_voice_name(v), t->weights[v]);

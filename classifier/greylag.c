@@ -106,8 +106,8 @@ main(int argc, char **argv)
 	struct cli cli = {0};
 	int status;
 
-	setlocale(LC_ALL, "C.UTF-8");
-	setlocale(LC_NUMERIC, "C");
+	/* Only what characters are matters, and each further category costs a file to open. */
+	setlocale(LC_CTYPE, "C.UTF-8");
 	g_set_prgname("greylag");
 	signal(SIGPIPE, SIG_IGN);
 	if (parse_arguments(&cli, &argc, &argv, &status))

@@ -96,8 +96,9 @@ struct store_delta {
 
 struct store_options {
 	const char *uri;
-	bool create;    /* make the folder and the store if missing (mode 0700) */
-	bool read_only; /* no writer thread, no write lock; a missing store is an error */
+	bool create;     /* make the folder and the store if missing (mode 0700) */
+	bool read_only;  /* no writer thread, no write lock; a missing store is an error */
+	bool token_only; /* of an embedded store open the token environment alone */
 	uint64_t
 	    map_size; /* bytes of address space an environment starts with; it grows; 0 = 64 GiB */
 	uint64_t max_triplets; /* records in STORE_TRIPLETS before the one that would expire first

@@ -534,6 +534,7 @@ lmdb_open(const struct store_options *options, const char *folder, GError **erro
 {
 	struct store_lmdb *s;
 	g_autoptr(GError) reason = NULL;
+	unsigned first = options->token_only ? STORE_TOKEN : 0;
 	bool good = true;
 
 	if (!make_folder(folder, options, error))
@@ -550,9 +551,9 @@ lmdb_open(const struct store_options *options, const char *folder, GError **erro
 	watch(s->poll, s->timer);
 	for (unsigned i = 0; i < LMDB_ENVIRONMENTS; i++)
 		environment_init(&s->environments[i], s, i, folder);
-	for (unsigned i = 0; good && i < LMDB_ENVIRONMENTS; i++)
+	for (unsigned i = first; good && i < LMDB_ENVIRONMENTS; i++)
 		good = environment_open(&s->environments[i], options, &reason);
-	for (unsigned i = 0; good && !s->read_only && i < LMDB_ENVIRONMENTS; i++)
+	for (unsigned i = first; good && !s->read_only && i < LMDB_ENVIRONMENTS; i++)
 		good = lmdb_writer_start(&s->environments[i]);
 	if (good)
 		return &s->store;
@@ -627,8 +628,10 @@ lmdb_status(struct store *store, struct store_status *ret_status)
 	struct store_status status = {.driver = "lmdb", .waiting = s->outstanding};
 
 	for (unsigned i = 0; i < LMDB_ENVIRONMENTS; i++) {
-		enum store_result result = add_status(&s->environments[i], &status);
+		enum store_result result = STORE_OK;
 
+		if (s->environments[i].env)
+			result = add_status(&s->environments[i], &status);
 		if (result != STORE_OK)
 			return result;
 	}

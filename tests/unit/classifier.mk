@@ -39,3 +39,23 @@ TESTS += tests/unit/test_rewrite
 tests_unit_test_rewrite_SOURCES = tests/unit/test_rewrite.c
 tests_unit_test_rewrite_LDADD = $(CLASSIFY_LIBS)
 
+
+check_PROGRAMS += tests/unit/test_registry
+TESTS += tests/unit/test_registry
+tests_unit_test_registry_SOURCES = tests/unit/test_registry.c
+tests_unit_test_registry_LDADD = $(CLASSIFY_LIBS)
+
+check_PROGRAMS += tests/unit/test_pipeline
+TESTS += tests/unit/test_pipeline
+tests_unit_test_pipeline_SOURCES = tests/unit/test_pipeline.c
+tests_unit_test_pipeline_LDADD = $(CLASSIFY_LIBS)
+
+check_PROGRAMS += tests/unit/test_bank
+TESTS += tests/unit/test_bank
+tests_unit_test_bank_SOURCES = tests/unit/test_bank.c
+tests_unit_test_bank_LDADD = $(CLASSIFY_LIBS)
+
+check_PROGRAMS += tests/unit/test_evaluate
+TESTS += tests/unit/test_evaluate
+tests_unit_test_evaluate_SOURCES = tests/unit/test_evaluate.c
+tests_unit_test_evaluate_LDADD = $(CLASSIFY_LIBS)

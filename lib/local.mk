@@ -6,6 +6,7 @@ lib_libgreylag_a_SOURCES = \
 	lib/log.c lib/log.h \
 	lib/pattern.c lib/pattern.h \
 	lib/settings.c lib/settings.h \
+	lib/settings_checks.c lib/settings_checks.h \
 	lib/settings_table.c lib/settings_table.h
 LIB_LIBS = lib/libgreylag.a $(GLIB_LIBS) $(PCRE2_LIBS) $(SODIUM_LIBS) -lm
 dist_man_MANS += lib/greylag.conf.5

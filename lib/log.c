@@ -30,7 +30,7 @@ struct kind {
 static struct {
 	pthread_mutex_t lock;
 	enum target target;
-	enum log_level level;
+	_Atomic(enum log_level) level; /* read without the lock, to drop lines cheaply */
 	char *program, *path;
 	int fd;
 	size_t used;
@@ -257,19 +257,34 @@ put_hex(char *to, uint8_t byte)
 
 /* -- lines of text -- */
 
-/* Line ends in a text for people would look like further lines of the log. */
+/* How many bytes the printable character at TEXT takes; 0 if it is none, or no UTF-8. */
+static size_t
+printable_size(const char *text)
+{
+	gunichar c = g_utf8_get_char_validated(text, -1);
+
+	if (c == (gunichar)-1 || c == (gunichar)-2 || !g_unichar_isprint(c))
+		return 0;
+	return (size_t)(g_utf8_next_char(text) - text);
+}
+
+/* Line ends in a text for people would look like further lines of the log; other controls, in
+ * ASCII or in UTF-8, would steer the terminal of who reads it. */
 static size_t
 escape_line(char *to, size_t size, const char *text)
 {
 	size_t used = 0;
 
-	for (; *text && used + 4 < size; text++) {
-		uint8_t byte = (uint8_t)*text;
+	while (*text && used + 4 < size) {
+		size_t length = printable_size(text);
 
-		if (byte_class(byte) == BYTE_HEX && byte < 0x80)
-			used += put_hex(to + used, byte);
-		else
-			to[used++] = (char)byte;
+		if (length == 0) {
+			used += put_hex(to + used, (uint8_t)*text++);
+		} else {
+			memcpy(to + used, text, length);
+			used += length;
+			text += length;
+		}
 	}
 	return used;
 }
@@ -327,7 +342,7 @@ log_set_clock(int64_t (*seconds)(void))
 void
 log_limited(enum log_level level, const char *name, const char *format, ...)
 {
-	int64_t now = state.seconds ? state.seconds() : g_get_monotonic_time() / G_USEC_PER_SEC;
+	int64_t now;
 	char suffix[64] = "";
 	struct kind *kind;
 	va_list args;
@@ -336,6 +351,7 @@ log_limited(enum log_level level, const char *name, const char *format, ...)
 		return;
 	va_start(args, format);
 	pthread_mutex_lock(&state.lock);
+	now = state.seconds ? state.seconds() : g_get_monotonic_time() / G_USEC_PER_SEC;
 	kind = find_kind(name);
 	if (now - kind->last < KIND_SECONDS) {
 		kind->held_back++;

@@ -5,6 +5,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "lib/settings_checks.h"
 #include "lib/settings_table.h"
 
 #define LINE_LENGTH_MAX 4096
@@ -194,102 +195,13 @@ settings_allowed(enum setting setting)
 	return g_strdup_printf("%s from %s to %s", types[row->type].allowed, low, high);
 }
 
-static char **
-split_list(const char *text)
-{
-	g_auto(GStrv) words = g_strsplit_set(text, " \t,", -1);
-	GStrvBuilder *builder = g_strv_builder_new();
-	char **list;
-
-	for (char **word = words; *word; word++)
-		if (**word)
-			g_strv_builder_add(builder, *word);
-	list = g_strv_builder_end(builder);
-	g_strv_builder_unref(builder);
-	return list;
-}
-
-/* -- what a row's type cannot say -- */
-
-static bool
-is_ascii(const char *text)
-{
-	for (; *text; text++)
-		if (*text < ' ' || *text > '~')
-			return false;
-	return true;
-}
-
-/* At most one %s and no other per cent sign, since it is told to every client as it is. */
-static const char *
-check_text(const char *text)
-{
-	const char *percent = strchr(text, '%');
-
-	if (!is_ascii(text) || strlen(text) > 400)
-		return "must be printable ASCII, 400 characters at most";
-	if (percent && (percent[1] != 's' || strchr(percent + 1, '%')))
-		return "may have one %s and no other per cent sign";
-	return NULL;
-}
-
-static const char *
-check_log_target(const char *text)
-{
-	static const char *const words[] = {"syslog", "stderr", "none", NULL};
-
-	return g_strv_contains(words, text) || text[0] == '/'
-		   ? NULL
-		   : "must be syslog, stderr, none or a file's absolute path";
-}
-
-static const char *
-check_store_uri(const char *text)
-{
-	return strchr(text, ':') ? NULL : "must be like lmdb:/var/lib/greylag";
-}
-
-static const char *
-check_files(const char *text)
-{
-	g_auto(GStrv) list = split_list(text);
-
-	for (char **path = list; *path; path++)
-		if (**path != '/')
-			return "must be absolute paths of files";
-	return NULL;
-}
-
-/* A line end in a value would be printed as a further line of a file. */
-static const char *
-check_control(const char *text)
-{
-	for (; *text; text++)
-		if (g_ascii_iscntrl(*text) && *text != '\t')
-			return "has a control character in it";
-	return NULL;
-}
-
-static const struct {
-	enum setting setting; /* SETTING_COUNT for all of them */
-	const char *(*check)(const char *text);
-} checks[] = {
-    {SETTING_COUNT, check_control},
-    {SETTING_GREYLIST_TEXT, check_text},
-    {SETTING_LOG_TARGET, check_log_target},
-    {SETTING_STORE_URI, check_store_uri},
-    {SETTING_WHITELIST_CLIENTS, check_files},
-    {SETTING_WHITELIST_RECIPIENTS, check_files},
-    {SETTING_WHITELIST_SENDERS, check_files},
-    {SETTING_WHITELIST_OPT_IN, check_files},
-};
-
 /* -- setting a value -- */
 
 static bool
 value_set(struct value *value, enum setting setting, const char *text, GError **error)
 {
 	const struct setting_row *row = &settings_table[setting];
+	const char *wrong;
 	double number;
 
 	if (!types[row->type].parse(row, text, &number) ||
@@ -301,20 +213,16 @@ value_set(struct value *value, enum setting setting, const char *text, GError **
 		    allowed);
 		return false;
 	}
-	for (size_t i = 0; i < G_N_ELEMENTS(checks); i++) {
-		bool applies = checks[i].setting == setting || checks[i].setting == SETTING_COUNT;
-		const char *wrong = applies ? checks[i].check(text) : NULL;
-
-		if (wrong) {
-			g_set_error(error, SETTINGS_ERROR, 0, "\"%s\" %s", text, wrong);
-			return false;
-		}
+	wrong = settings_wrong(setting, text);
+	if (wrong) {
+		g_set_error(error, SETTINGS_ERROR, 0, "\"%s\" %s", text, wrong);
+		return false;
 	}
 	g_free(value->text);
 	g_strfreev(value->list);
 	value->text = g_strdup(text);
 	value->number = number;
-	value->list = split_list(text);
+	value->list = settings_words(text);
 	return true;
 }
 

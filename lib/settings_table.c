@@ -35,8 +35,8 @@ const struct setting_row settings_table[SETTING_COUNT] = {
 	1000000, NULL, "8192",
 	"Connections at most, one for each smtpd process. Past it the one that was idle longest "
 	"is closed."},
-    [SETTING_POLICY_IDLE_TIMEOUT] = {"policy", "idle_timeout", SETTING_TYPE_DURATION, 5 * MINUTE,
-	7 * DAY, NULL, "1100s",
+    [SETTING_POLICY_IDLE_TIMEOUT] = {"policy", "idle_timeout", SETTING_TYPE_DURATION, 301, 7 * DAY,
+	NULL, "1100s",
 	"After so long without a whole request a connection is closed. Postfix keeps idle ones for "
 	"300 s and uses none for longer than 1000 s."},
 

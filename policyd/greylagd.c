@@ -155,7 +155,8 @@ static void
 warn_of_restart(const struct settings *old, const struct settings *new)
 {
 	static const enum setting fixed[] = {SETTING_STORE_URI, SETTING_STORE_MAP_SIZE,
-	    SETTING_STORE_MAX_TRIPLETS, SETTING_POLICY_LISTEN, SETTING_POLICY_USER};
+	    SETTING_STORE_MAX_TRIPLETS, SETTING_POLICY_LISTEN, SETTING_POLICY_USER,
+	    SETTING_LOG_TARGET, SETTING_LOG_LEVEL};
 
 	for (size_t i = 0; i < G_N_ELEMENTS(fixed); i++) {
 		g_autofree char *a = settings_format(old, fixed[i]);
@@ -168,6 +169,26 @@ warn_of_restart(const struct settings *old, const struct settings *new)
 	}
 }
 
+/* A line of the log for each fault. */
+static void
+log_faults(const char *faults)
+{
+	g_auto(GStrv) lines = g_strsplit(faults, "\n", -1);
+
+	for (char **line = lines; *line; line++)
+		log_line(LOG_LEVEL_ERROR, "%s", *line);
+	log_line(LOG_LEVEL_ERROR, "the old configuration stays in force");
+}
+
+static void
+reopen_log(void)
+{
+	g_autoptr(GError) error = NULL;
+
+	if (!log_reopen(&error))
+		log_line(LOG_LEVEL_ERROR, "%s", error->message);
+}
+
 static void
 reload(struct daemon *d)
 {
@@ -177,10 +198,9 @@ reload(struct daemon *d)
 	struct server_options options;
 
 	tell_manager("RELOADING=1");
-	log_reopen(NULL);
+	reopen_log();
 	if (!load(d, &error)) {
-		log_line(
-		    LOG_LEVEL_ERROR, "the old configuration stays in force: %s", error->message);
+		log_faults(error->message);
 		if (d->settings != old_settings)
 			settings_free(d->settings);
 		d->settings = old_settings;

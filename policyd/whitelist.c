@@ -106,7 +106,8 @@ add_network(struct whitelist *list, const char *entry, const struct prefix *pref
 	    list->network_texts, g_strdup(prefix_format(prefix, text)), g_strdup(entry));
 }
 
-/* Three or two octets, as postgrey takes them for a network: 195.235.39 is 195.235.39.0/24. */
+/* Three or two octets, as postgrey takes them for a network: 195.235.39 is 195.235.39.0/24, and
+ * 195.235 is 195.235.0.0/24. */
 static bool
 parse_partial(const char *entry, struct prefix *ret_prefix)
 {
@@ -123,7 +124,7 @@ parse_partial(const char *entry, struct prefix *ret_prefix)
 	whole = g_strconcat(entry, dots == 2 ? ".0" : ".0.0", NULL);
 	if (!address_parse(whole, &address))
 		return false;
-	*ret_prefix = prefix_of(&address, dots == 2 ? 24 : 16, 0);
+	*ret_prefix = prefix_of(&address, 24, 0);
 	return true;
 }
 

@@ -3,7 +3,7 @@
  * files (postgrey(8)) and a little more. One entry a line; # begins a comment; blank lines are
  * skipped. An entry is
  *
- *	clients      ADDRESS, NETWORK/LENGTH, a.b.c (an IPv4 /24, as postgrey) and a.b, IPv6,
+ *	clients      ADDRESS, NETWORK/LENGTH, a.b.c or a.b (an IPv4 /24, as postgrey), IPv6,
  *	             IPv6/LENGTH, DOMAIN (that name and all below it), /REGEXP/ (on the verified
  *	             name)
  *	recipients,  DOMAIN (and all below it), user@ (at any domain), user@domain (an +extension

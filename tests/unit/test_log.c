@@ -197,6 +197,19 @@ test_text_line(struct logfile *file, gconstpointer level G_GNUC_UNUSED)
 	g_assert_cmpuint(strlen(text), <, 3000);
 }
 
+/* C1 controls and a change of direction, in UTF-8 and as lone bytes. */
+static void
+test_terminal(struct logfile *file, gconstpointer level G_GNUC_UNUSED)
+{
+	g_autofree char *text = NULL;
+
+	log_line(LOG_LEVEL_INFO, "m\xc3\xa4rz %s",
+	    "\xc2\x9b"
+	    "31m \xe2\x80\xae \x9b \xc3");
+	text = flushed(file->path);
+	g_assert_cmpstr(text, ==, "prog: m\xc3\xa4rz \\xc2\\x9b31m \\xe2\\x80\\xae \\x9b \\xc3\n");
+}
+
 static void
 test_buffering(struct logfile *file, gconstpointer level G_GNUC_UNUSED)
 {
@@ -380,6 +393,7 @@ main(int argc, char **argv)
 	g_test_add_func("/log/value-over-300-bytes-is-cut-and-marked", test_cut);
 	g_test_add_func("/log/numbers-to-the-ends-of-their-range", test_numbers);
 	add("/log/text-line-is-one-line", LOG_LEVEL_INFO, test_text_line);
+	add("/log/text-line-steers-no-terminal", LOG_LEVEL_INFO, test_terminal);
 	add("/log/info-waits-for-a-full-buffer-and-warnings-do-not", LOG_LEVEL_INFO,
 	    test_buffering);
 	add("/log/lines-above-the-level-are-dropped", LOG_LEVEL_WARNING, test_level);

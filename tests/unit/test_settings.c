@@ -182,7 +182,8 @@ test_texts(void)
 		bool good;
 	} rows[] = {
 	    {"greylist.text=4.7.1 come again", true},
-	    {"greylist.text=", true},
+	    /* A bare 450 would mean OK to Postfix. */
+	    {"greylist.text=", false},
 	    {"greylist.text=in %s s", true},
 	    {"greylist.text=in %d s", false},
 	    {"greylist.text=%s %s", false},
@@ -200,6 +201,31 @@ test_texts(void)
 	    {"whitelist.clients=/a, /b", true},
 	    {"whitelist.clients=/a b", false},
 	    {"whitelist.clients=", true},
+	    {"whitelist.networks=192.0.2.0/24, 2001:db8::/32 203.0.113.9", true},
+	    {"whitelist.networks=", true},
+	    {"whitelist.networks=192.0.2.0/24 mx.example.org", false},
+	    {"whitelist.networks=192.0.2.1/24", false},
+	    {"whitelist.fingerprints=", true},
+	    {"whitelist.fingerprints=00:11:22:33:44:55:66:77:88:99:aa:bb:cc:dd:EE:FF", true},
+	    {"whitelist.fingerprints=00:11:22:33:44:55:66:77:88:99:aa:bb:cc:dd:EE:", false},
+	    {"whitelist.fingerprints=00:11:22:33:44:55:66:77:88:99:aa:bb:cc:dd:EE:F", false},
+	    {"whitelist.fingerprints=00:11:22:33:44:55:66:77:88:99:aa:bb:cc:dd:EE:Fg", false},
+	    {"whitelist.fingerprints=00112233445566778899aabbccddeeff0011223344556677", false},
+	    {"policy.listen=inet:127.0.0.1:10023 inet:[::1]:10023,unix:/run/greylag", true},
+	    {"policy.listen=inet:localhost:smtp", true},
+	    {"policy.listen=", false},
+	    {"policy.listen=,", false},
+	    {"policy.listen=127.0.0.1:10023", false},
+	    {"policy.listen=inet:127.0.0.1", false},
+	    {"policy.listen=inet:127.0.0.1:", false},
+	    {"policy.listen=inet::10023", false},
+	    {"policy.listen=inet:[]:10023", false},
+	    {"policy.listen=inet:[::1:10023", false},
+	    {"policy.listen=inet:127.0.0.1:65536", false},
+	    {"policy.listen=unix:", false},
+	    {"policy.listen=inet:127.0.0.1:10023 tcp:x", false},
+	    {"policy.idle_timeout=301", true},
+	    {"policy.idle_timeout=300", false},
 	};
 
 	for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
@@ -287,14 +313,14 @@ test_syntax(void)
 static void
 test_lists(void)
 {
-	struct settings *s = parsed("[policy]\nlisten = inet:127.0.0.1:1,unix:/a ,, \"b\"\n"
+	struct settings *s = parsed("[policy]\nlisten = inet:127.0.0.1:1,unix:/a ,, unix:\"b\"\n"
 				    "[whitelist]\nnetworks =\n");
 	const char *const *list = settings_list(s, SETTING_POLICY_LISTEN);
 
 	g_assert_cmpuint(g_strv_length((char **)list), ==, 3);
 	g_assert_cmpstr(list[0], ==, "inet:127.0.0.1:1");
 	g_assert_cmpstr(list[1], ==, "unix:/a");
-	g_assert_cmpstr(list[2], ==, "\"b\"");
+	g_assert_cmpstr(list[2], ==, "unix:\"b\"");
 	g_assert_nonnull(settings_list(s, SETTING_WHITELIST_NETWORKS));
 	g_assert_null(settings_list(s, SETTING_WHITELIST_NETWORKS)[0]);
 	settings_free(s);

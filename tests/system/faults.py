@@ -137,24 +137,30 @@ def full(tap):
         tap.equal(verb(client.ask(sender="known@example.org")), "PREPEND", "a triplet is known")
         disk.fill(daemon)
         actions = []
-        start = time.monotonic()
         for n in range(20000):
             actions.append(client.ask(sender=f"{word(n)}-full@example.org"))
             if actions[-1] == "DUNNO":
                 break
         tap.equal(actions[-1], "DUNNO", f"the disk is full: new ones are let in (the {len(actions)}th)")
+        # Now and then the store has room of its own for one more, which must then be there.
+        more = [f"{word(n)}-more@example.org" for n in range(50)]
         start = time.monotonic()
-        tap.equal(client.ask(sender="another-full@example.org"), "DUNNO", "and so is the next")
-        tap.ok(time.monotonic() - start < 1, "at once")
+        answers = {sender: verb(client.ask(sender=sender)) for sender in more}
+        deferred = [sender for sender in more if answers[sender] != "DUNNO"]
+        # Below a file's limit that is often so, on a full disk seldom.
+        most = len(more) / 2 if mounted else len(more)
+        tap.ok(len(deferred) <= most and set(answers.values()) <= {"DUNNO", "DEFER_IF_PERMIT"},
+               "and so are the next", answers)
+        tap.ok(time.monotonic() - start < 5, "at once")
         tap.equal(client.ask(sender="known@example.org"), "DUNNO", "known ones go on")
-        for n in range(50):
-            client.ask(sender=f"{word(n)}-more@example.org")
         tap.ok(daemon.logs("answered DUNNO"), "the log tells", daemon.log())
         tap.equal(daemon.log().count("answered DUNNO: the disk is full"), 1, "once, not for each")
         disk.free(daemon)
-        deferred = wait_until(lambda: verb(client.ask(sender="recovered@example.org")) == "DEFER_IF_PERMIT")
-        tap.ok(deferred, "with room again it greylists again, without a restart", daemon.log()[-3000:])
+        recovered = wait_until(lambda: verb(client.ask(sender="recovered@example.org")) == "DEFER_IF_PERMIT")
+        tap.ok(recovered, "with room again it greylists again, without a restart", daemon.log()[-3000:])
         tap.equal(verb(client.ask(sender="recovered@example.org")), "PREPEND", "and remembers")
+        forgotten = [sender for sender in deferred if verb(client.ask(sender=sender)) != "PREPEND"]
+        tap.equal(forgotten, [], "as it does all that it deferred while the disk was full")
 
         def counted():
             return "store-full" in run(GREYLAGCTL, "-c", daemon.config, "-o", f"store.uri=lmdb:{daemon.store}",

@@ -74,15 +74,19 @@ class Bench:
                 time.sleep(0.02)
         sys.exit("greylagd does not listen")
 
+    def lists(self):
+        """Debian's whitelists for both, where postgrey is installed."""
+        folder = "/etc/postgrey/whitelist_"
+        return [f"whitelist.{k}={folder}{k}" for k in ("clients", "recipients") if os.path.exists(folder + k)]
+
     def postgrey(self):
-        """Debian's postgrey on a database of its own, or None if it is not installed."""
+        """Debian's postgrey, as it comes, on a database of its own; None if it is not installed."""
         if not shutil.which("postgrey"):
             return None, None
         port, folder = free_port(), os.path.join(self.folder, "postgrey")
         os.makedirs(folder)
         argv = ["postgrey", f"--inet=127.0.0.1:{port}", f"--dbdir={folder}", "--delay=1",
-                f"--pidfile={folder}/pid", "--whitelist-clients=/dev/null",
-                "--whitelist-recipients=/dev/null"]
+                f"--pidfile={folder}/pid"]
         if os.getuid() == 0:
             user = pwd.getpwnam("postgrey")
             os.chmod(self.folder, 0o755)
@@ -131,7 +135,7 @@ def case_known(bench):
     """Known triplets, with the decision log on."""
     n = bench.n(300000, 60000)
     floor, floor_port = bench.floor()
-    daemon, port = bench.greylagd("known", "greylist.delay=1s")
+    daemon, port = bench.greylagd("known", "greylist.delay=1s", *bench.lists())
     make_known(bench, port, 1000)
     rounds = [(bench.load(floor_port, n=n, m="known"), bench.load(port, n=n, m="known", u=1000))
               for _ in range(3)]
@@ -173,7 +177,7 @@ def case_new(bench):
     out = subprocess.run([bench.program("tests/bench/bench_store"), bench.folder], check=True,
                          capture_output=True, text=True).stdout
     print(out, end="")
-    daemon, port = bench.greylagd("new")
+    daemon, port = bench.greylagd("new", *bench.lists())
     ours = bench.load(port, n=n, m="new")
     show("new triplets", ours)
     bench.stop(daemon)

@@ -13,7 +13,7 @@ struct bank {
 	struct store *store;
 	struct model_options options;
 	char *lock_path; /* NULL where there is nothing to lock */
-	int lock;        /* -1 if not held */
+	int lock;        /* its descriptor, or -1 */
 };
 
 struct model_options
@@ -50,8 +50,10 @@ bank_open(const struct settings *settings, const char *uri, enum bank_access acc
 	bank->store = store;
 	bank->options = bank_options_of(settings);
 	bank->lock = -1;
-	if (g_str_has_prefix(full, "lmdb:"))
+	if (access == BANK_LEARN && g_str_has_prefix(full, "lmdb:")) {
 		bank->lock_path = g_build_filename(full + strlen("lmdb:"), "train.lock", NULL);
+		bank->lock = open(bank->lock_path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	}
 	return bank;
 }
 
@@ -60,8 +62,9 @@ bank_close(struct bank *bank)
 {
 	if (!bank)
 		return;
-	bank_unlock(bank);
 	store_close(&bank->store);
+	if (bank->lock >= 0)
+		close(bank->lock);
 	g_free(bank->lock_path);
 	g_free(bank);
 }
@@ -76,45 +79,38 @@ bank_store(const struct bank *bank)
 
 /* COMMAND waits (F_SETLKW) or does not (F_SETLK). */
 static bool
-take_lock(struct bank *bank, int command)
+set_lock(struct bank *bank, short type, int command)
 {
-	struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+	struct flock lock = {.l_type = type, .l_whence = SEEK_SET};
 	int code;
 
-	if (!bank->lock_path || bank->lock >= 0)
+	if (!bank->lock_path)
 		return true;
-	bank->lock = open(bank->lock_path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	do
-		code = bank->lock < 0 ? -1 : fcntl(bank->lock, command, &lock);
-	while (code != 0 && bank->lock >= 0 && errno == EINTR);
+		code = fcntl(bank->lock, command, &lock);
+	while (code != 0 && errno == EINTR);
 	return code == 0;
 }
 
 bool
 bank_lock(struct bank *bank, GError **error)
 {
-	if (take_lock(bank, F_SETLKW))
+	if (set_lock(bank, F_WRLCK, F_SETLKW))
 		return true;
 	g_set_error(error, BANK_ERROR, 0, "%s: %s", bank->lock_path, g_strerror(errno));
-	bank_unlock(bank);
 	return false;
 }
 
 bool
 bank_try_lock(struct bank *bank)
 {
-	if (take_lock(bank, F_SETLK))
-		return true;
-	bank_unlock(bank);
-	return false;
+	return set_lock(bank, F_WRLCK, F_SETLK);
 }
 
 void
 bank_unlock(struct bank *bank)
 {
-	if (bank->lock >= 0)
-		close(bank->lock);
-	bank->lock = -1;
+	set_lock(bank, F_UNLCK, F_SETLK);
 }
 
 /* -- the source -- */

@@ -219,14 +219,46 @@ become(uid_t uid, gid_t gid, const char *folder, GError **error)
 	return false;
 }
 
+/* The folder of an embedded store that root has to do with and that is another's; else NULL. */
+static const char *
+foreign_folder(const char *uri, struct stat *ret_stat)
+{
+	const char *folder = uri + strlen("lmdb:");
+
+	if (geteuid() != 0 || !g_str_has_prefix(uri, "lmdb:") || stat(folder, ret_stat) != 0 ||
+	    ret_stat->st_uid == 0)
+		return NULL;
+	return folder;
+}
+
 bool
 store_become_owner(const char *uri, GError **error)
 {
-	const char *folder = uri + strlen("lmdb:");
 	struct stat st;
+	const char *folder = foreign_folder(uri, &st);
 
-	if (geteuid() != 0 || !g_str_has_prefix(uri, "lmdb:") || stat(folder, &st) != 0 ||
-	    st.st_uid == 0)
+	return !folder || become(st.st_uid, st.st_gid, folder, error);
+}
+
+bool
+store_act_as_owner(const char *uri, GError **error)
+{
+	struct stat st;
+	const char *folder = foreign_folder(uri, &st);
+
+	if (!folder || (setegid(st.st_gid) == 0 && seteuid(st.st_uid) == 0))
 		return true;
-	return become(st.st_uid, st.st_gid, folder, error);
+	g_set_error(
+	    error, STORE_ERROR, 0, "cannot act as the owner of %s: %s", folder, g_strerror(errno));
+	store_act_as_self();
+	return false;
+}
+
+void
+store_act_as_self(void)
+{
+	if (geteuid() == getuid() && getegid() == getgid())
+		return;
+	if (seteuid(getuid()) != 0 || setegid(getgid()) != 0)
+		g_error("cannot take back the own ids: %s", g_strerror(errno));
 }

@@ -118,6 +118,11 @@ void store_close(struct store **store);
  * there that the daemon cannot read. Does nothing for others. */
 bool store_become_owner(const char *uri, GError **error);
 
+/* The same for the time of opening it, for a program that must read others' files later: effective
+ * ids alone, and back. */
+bool store_act_as_owner(const char *uri, GError **error);
+void store_act_as_self(void);
+
 /* The store's own secret for lib/keyedhash, made with the store. */
 const uint8_t *store_hash_key(const struct store *store);
 

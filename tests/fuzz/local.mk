@@ -74,3 +74,14 @@ FUZZ_TARGETS += tests/fuzz/fuzz_whitelist
 tests_fuzz_fuzz_whitelist_SOURCES = tests/fuzz/fuzz_whitelist.c $(FUZZ_DRIVER)
 tests_fuzz_fuzz_whitelist_LDADD = $(POLICYD_LIBS)
 tests_fuzz_fuzz_whitelist_LDFLAGS = $(LINK_FUZZ)
+
+# Long runs, apart from "make check": every target under libFuzzer, in a tree of its own. STRESS is
+# how many seconds each.
+STRESS = 60
+stress:
+	mkdir -p stress && cd stress && \
+	$(abs_srcdir)/configure -q CC=clang --enable-fuzzing --enable-sanitizers && \
+	$(MAKE) $(AM_MAKEFLAGS) && $(MAKE) $(AM_MAKEFLAGS) check_PROGRAMS='$(FUZZ_TARGETS)' $(FUZZ_TARGETS) && \
+	$(SHELL) $(abs_srcdir)/tests/fuzz/run.sh $(STRESS)
+
+.PHONY: stress

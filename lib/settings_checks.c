@@ -144,6 +144,12 @@ check_listen(const char *text)
 	return list[0] ? NULL : "must name one place to listen at, at least";
 }
 
+static const char *
+check_http_listen(const char *text)
+{
+	return strcmp(text, "off") == 0 ? NULL : check_listen(text);
+}
+
 /* A line end in a value would be printed as a further line of a file. */
 static const char *
 check_control(const char *text)
@@ -163,6 +169,7 @@ static const struct {
     {SETTING_LOG_TARGET, check_log_target},
     {SETTING_STORE_URI, check_store_uri},
     {SETTING_POLICY_LISTEN, check_listen},
+    {SETTING_HTTP_LISTEN, check_http_listen},
     {SETTING_WHITELIST_CLIENTS, check_files},
     {SETTING_WHITELIST_RECIPIENTS, check_files},
     {SETTING_WHITELIST_SENDERS, check_files},

@@ -104,6 +104,22 @@ const struct setting_row settings_table[SETTING_COUNT] = {
     [SETTING_WHITELIST_FINGERPRINTS] = {"whitelist", "fingerprints", SETTING_TYPE_LIST, 0, 0, NULL,
 	"", "Fingerprints of client certificates that are never greylisted, as Postfix logs them."},
 
+    [SETTING_HTTP_LISTEN] = {"http", "listen", SETTING_TYPE_LIST, 0, 0, NULL, "inet:127.0.0.1:6647",
+	"Where the statistics are shown: inet:HOST:PORT, inet:[IPV6]:PORT and unix:PATH, or off. "
+	"Whoever comes near reads them."},
+    [SETTING_HTTP_SOCKET_MODE] = {"http", "socket_mode", SETTING_TYPE_MODE, 0, 0777, NULL, "0660",
+	"Mode of unix: sockets."},
+    [SETTING_HTTP_HOSTS] = {"http", "hosts", SETTING_TYPE_LIST, 0, 0, NULL, "",
+	"Names by which a browser may ask, besides localhost and loopback addresses; without "
+	"port. Others are refused, so that no foreign web page reads the statistics."},
+    [SETTING_HTTP_ALLOW_REMOTE] = {"http", "allow_remote", SETTING_TYPE_ON_OFF, 0, 0, NULL, "off",
+	"Listen on addresses besides loopback, too. There is neither a password nor encryption: a "
+	"reverse proxy or an ssh tunnel is better."},
+    [SETTING_HTTP_MAX_CONNECTIONS] = {"http", "max_connections", SETTING_TYPE_NUMBER, 1, 10000,
+	NULL, "64", "Beyond that, the one that was idle longest makes room."},
+    [SETTING_HTTP_TIMEOUT] = {"http", "timeout", SETTING_TYPE_DURATION, 1, 3600, NULL, "15s",
+	"A connection without a whole request for so long is closed."},
+
     [SETTING_CLASSIFIER_SPAM_CUTOFF] = {"classifier", "spam_cutoff", SETTING_TYPE_DECIMAL, 0.5, 1,
 	NULL, "0.955", "From this probability on a message is spam."},
     [SETTING_CLASSIFIER_HAM_CUTOFF] = {"classifier", "ham_cutoff", SETTING_TYPE_DECIMAL, 0, 0.5,

@@ -17,6 +17,7 @@
 
 #include "lib/log.h"
 #include "lib/settings.h"
+#include "policyd/http.h"
 #include "policyd/keeper.h"
 #include "policyd/listener.h"
 #include "policyd/pidfile.h"
@@ -41,10 +42,13 @@ struct daemon {
 	struct suffix_list *suffixes;
 	struct rules *rules;
 	struct policy *policy;
-	struct tally *tally;
+	struct stats *stats;
+	struct series *series;
+	struct learned *learned;
 	struct server *server;
 	struct keeper *keeper;
-	GArray *listeners;
+	struct http *http;
+	GArray *listeners, *http_listeners;
 	bool inherited;
 	int pid_file; /* held, or -1 */
 	struct ev_loop *loop;
@@ -156,7 +160,7 @@ warn_of_restart(const struct settings *old, const struct settings *new)
 {
 	static const enum setting fixed[] = {SETTING_STORE_URI, SETTING_STORE_MAP_SIZE,
 	    SETTING_STORE_MAX_TRIPLETS, SETTING_POLICY_LISTEN, SETTING_POLICY_USER,
-	    SETTING_LOG_TARGET, SETTING_LOG_LEVEL};
+	    SETTING_HTTP_LISTEN, SETTING_HTTP_ALLOW_REMOTE, SETTING_LOG_TARGET, SETTING_LOG_LEVEL};
 
 	for (size_t i = 0; i < G_N_ELEMENTS(fixed); i++) {
 		g_autofree char *a = settings_format(old, fixed[i]);
@@ -209,6 +213,8 @@ reload(struct daemon *d)
 		options = server_options(d->settings);
 		policy_set_rules(d->policy, d->rules);
 		server_set_options(d->server, &options);
+		if (d->http)
+			http_set_settings(d->http, d->settings);
 		warn_of_restart(old_settings, d->settings);
 		settings_free(old_settings);
 		rules_unref(old_rules);
@@ -312,10 +318,13 @@ prepare(struct daemon *d, GError **error)
 	signal(SIGPIPE, SIG_IGN);
 	if (!open_log(d, error))
 		return false;
-	if (!d->arguments.stdio && !open_listeners(d, error))
+	if (!d->arguments.stdio && (!open_listeners(d, error) ||
+				       !http_open_listeners(d->settings, d->http_listeners, error)))
 		return false;
 	privileges_raise_files(
-	    (unsigned)settings_number(d->settings, SETTING_POLICY_MAX_CONNECTIONS) + OTHER_FILES);
+	    (unsigned)(settings_number(d->settings, SETTING_POLICY_MAX_CONNECTIONS) +
+		       settings_number(d->settings, SETTING_HTTP_MAX_CONNECTIONS)) +
+	    OTHER_FILES);
 	if (!privileges_drop(settings_text(d->settings, SETTING_POLICY_USER),
 		settings_text(d->settings, SETTING_STORE_URI), error))
 		return false;
@@ -327,6 +336,27 @@ prepare(struct daemon *d, GError **error)
 	return true;
 }
 
+/* Mail goes on without statistics. */
+static void
+start_http(struct daemon *d)
+{
+	g_autoptr(GError) error = NULL;
+	const struct view_sources sources = {
+	    .settings = d->settings,
+	    .stats = d->stats,
+	    .series = d->series,
+	    .learned = d->learned,
+	    .server = d->server,
+	    .keeper = d->keeper,
+	};
+
+	if (d->http_listeners->len == 0)
+		return;
+	d->http = http_new(d->loop, &sources, d->http_listeners, &error);
+	if (!d->http)
+		log_line(LOG_LEVEL_ERROR, "%s", error->message);
+}
+
 static void
 serve(struct daemon *d)
 {
@@ -334,15 +364,18 @@ serve(struct daemon *d)
 	bool stdio = d->arguments.stdio;
 
 	d->loop = ev_default_loop(EVFLAG_AUTO);
-	d->tally = tally_new();
+	d->stats = stats_new((int64_t)ev_now(d->loop));
+	d->series = series_new();
+	d->learned = learned_new();
 	d->policy =
 	    policy_new(NULL, d->rules, stdio ? POLICY_MESSAGES_SINGLE : POLICY_MESSAGES_SERVER);
-	d->keeper = keeper_new(d->loop, d->settings, d->policy, d->tally);
+	d->keeper = keeper_new(d->loop, d->settings, d->policy, d->stats);
 	if (!stdio)
 		d->pid_file = pidfile_hold(settings_text(d->settings, SETTING_STORE_URI));
-	d->server = server_new(d->loop, d->policy, d->tally, &options);
+	d->server = server_new(d->loop, d->policy, d->stats, &options);
 	for (guint i = 0; i < d->listeners->len; i++)
 		server_listen(d->server, g_array_index(d->listeners, int, i));
+	start_http(d);
 	if (stdio)
 		server_add(d->server, STDIN_FILENO, STDOUT_FILENO);
 	watch_signal(d, &d->on_term, SIGTERM, on_stop);
@@ -365,18 +398,23 @@ finish(struct daemon *d)
 {
 	if (d->server)
 		server_drain(d->server);
+	http_free(d->http);
 	keeper_free(d->keeper);
 	if (d->pid_file >= 0)
 		close(d->pid_file);
 	server_free(d->server);
 	policy_free(d->policy);
-	tally_free(d->tally);
+	stats_free(d->stats);
+	series_free(d->series);
+	learned_free(d->learned);
 	listener_close(d->listeners,
 	    d->inherited || !d->server ? NULL : settings_list(d->settings, SETTING_POLICY_LISTEN));
+	http_close_listeners(d->http_listeners);
 	rules_unref(d->rules);
 	settings_free(d->settings);
 	suffix_list_free(d->suffixes);
 	g_array_unref(d->listeners);
+	g_array_unref(d->http_listeners);
 	g_strfreev(d->arguments.assignments);
 	g_free(d->arguments.config);
 	log_close();
@@ -385,7 +423,9 @@ finish(struct daemon *d)
 int
 main(int argc, char **argv)
 {
-	struct daemon d = {.listeners = g_array_new(FALSE, FALSE, sizeof(int)), .pid_file = -1};
+	struct daemon d = {.listeners = g_array_new(FALSE, FALSE, sizeof(int)),
+	    .http_listeners = g_array_new(FALSE, FALSE, sizeof(int)),
+	    .pid_file = -1};
 	g_autoptr(GError) error = NULL;
 	int status = EXIT_SUCCESS;
 

@@ -18,7 +18,8 @@ static const enum store_space expiring[] = {
 struct keeper {
 	struct ev_loop *loop;
 	struct policy *policy;
-	struct tally *tally;
+	struct stats *stats;
+	struct census *census;
 	char *uri;
 	struct store_options options;
 	struct store *store;
@@ -55,6 +56,7 @@ try_open(struct keeper *keeper)
 	if (!keeper->store) {
 		log_limited(
 		    LOG_LEVEL_ERROR, "store", "%s; mail is let in until it opens", error->message);
+		stats_failed(keeper->stats, now(keeper), error->message);
 		return;
 	}
 	ev_io_init(&keeper->completions, on_completions, store_poll_fd(keeper->store), EV_READ);
@@ -70,7 +72,7 @@ on_flush(struct ev_loop *loop G_GNUC_UNUSED, struct ev_timer *timer, int events 
 	struct keeper *keeper = timer->data;
 
 	if (keeper->store)
-		tally_flush(keeper->tally, keeper->store, now(keeper));
+		tally_flush(stats_tally(keeper->stats), keeper->store, now(keeper));
 	log_flush();
 }
 
@@ -106,9 +108,11 @@ on_expired(void *context, enum store_result result, void *job G_GNUC_UNUSED)
 	if (result != STORE_OK) {
 		log_limited(LOG_LEVEL_WARNING, "expiry", "cannot expire records: %s",
 		    store_result_text(result));
+		stats_failed(keeper->stats, now(keeper), store_result_text(result));
 		return;
 	}
 	keeper->expired += keeper->step_expired;
+	tally_add(stats_tally(keeper->stats), TALLY_EXPIRED, (uint32_t)keeper->step_expired);
 	if (keeper->cursor.end)
 		next_space(keeper);
 }
@@ -121,6 +125,8 @@ on_expire(struct ev_loop *loop G_GNUC_UNUSED, struct ev_timer *timer, int events
 	bool resting = keeper->space == 0 && keeper->cursor.length == 0 && keeper->last_pass &&
 		       now(keeper) - keeper->last_pass < PASS_INTERVAL;
 
+	if (keeper->store)
+		census_step(keeper->census, keeper->store, now(keeper));
 	if (!keeper->store || keeper->step_under_way || resting)
 		return;
 	keeper->step_under_way = true;
@@ -142,13 +148,14 @@ start_timer(struct keeper *keeper, struct ev_timer *timer,
 
 struct keeper *
 keeper_new(struct ev_loop *loop, const struct settings *settings, struct policy *policy,
-    struct tally *tally)
+    struct stats *stats)
 {
 	struct keeper *keeper = g_new0(struct keeper, 1);
 
 	keeper->loop = loop;
 	keeper->policy = policy;
-	keeper->tally = tally;
+	keeper->stats = stats;
+	keeper->census = census_new();
 	keeper->uri = g_strdup(settings_text(settings, SETTING_STORE_URI));
 	keeper->options = (struct store_options){
 	    .uri = keeper->uri,
@@ -175,11 +182,12 @@ keeper_free(struct keeper *keeper)
 	ev_timer_stop(keeper->loop, &keeper->expire);
 	if (keeper->store) {
 		store_wait(keeper->store);
-		tally_flush(keeper->tally, keeper->store, now(keeper));
+		tally_flush(stats_tally(keeper->stats), keeper->store, now(keeper));
 		ev_io_stop(keeper->loop, &keeper->completions);
 		store_close(&keeper->store);
 	}
 	policy_set_store(keeper->policy, NULL);
+	census_free(keeper->census);
 	g_free(keeper->uri);
 	g_free(keeper);
 }
@@ -200,4 +208,10 @@ int64_t
 keeper_last_pass(const struct keeper *keeper)
 {
 	return keeper->last_pass;
+}
+
+struct census_result
+keeper_census(const struct keeper *keeper)
+{
+	return census_result(keeper->census);
 }

@@ -7,8 +7,9 @@
 
 #include "db/store.h"
 #include "lib/settings.h"
+#include "policyd/census.h"
 #include "policyd/policy.h"
-#include "policyd/tally.h"
+#include "policyd/stats.h"
 
 struct ev_loop;
 struct keeper;
@@ -16,7 +17,7 @@ struct keeper;
 /* Opens the store, or tries again every few seconds, and gives it to POLICY. SETTINGS are read
  * during the call only. */
 struct keeper *keeper_new(struct ev_loop *loop, const struct settings *settings,
-    struct policy *policy, struct tally *tally);
+    struct policy *policy, struct stats *stats);
 
 /* Writes down what is counted and commits what waits, then closes the store. */
 void keeper_free(struct keeper *keeper);
@@ -27,5 +28,6 @@ struct store *keeper_store(const struct keeper *keeper);
 /* Records let go since the start, and when the last pass over all records ended (0: none yet). */
 uint64_t keeper_expired(const struct keeper *keeper);
 int64_t keeper_last_pass(const struct keeper *keeper);
+struct census_result keeper_census(const struct keeper *keeper);
 
 #endif

@@ -2,13 +2,23 @@
 noinst_LIBRARIES += policyd/libpolicy.a
 policyd_libpolicy_a_SOURCES = \
 	policyd/allowed.c policyd/allowed.h \
+	policyd/census.c policyd/census.h \
 	policyd/client.c policyd/client.h \
 	policyd/clientname.c policyd/clientname.h \
 	policyd/decision.c policyd/decision.h \
 	policyd/delivery.c policyd/delivery.h \
 	policyd/envelope.c policyd/envelope.h \
 	policyd/greylist.c policyd/greylist.h \
+	policyd/histogram.c policyd/histogram.h \
+	policyd/http.c policyd/http.h \
+	policyd/http_assets.c policyd/http_assets.h \
+	policyd/http_chart.c policyd/http_chart.h \
+	policyd/http_host.c policyd/http_host.h \
+	policyd/http_metrics.c policyd/http_metrics.h \
+	policyd/http_page.c policyd/http_page.h \
+	policyd/http_stats.c policyd/http_stats.h \
 	policyd/keeper.c policyd/keeper.h \
+	policyd/learned.c policyd/learned.h \
 	policyd/listener.c policyd/listener.h \
 	policyd/messages.c policyd/messages.h \
 	policyd/pidfile.c policyd/pidfile.h \
@@ -17,16 +27,22 @@ policyd_libpolicy_a_SOURCES = \
 	policyd/protocol.c policyd/protocol.h \
 	policyd/reason.c policyd/reason.h \
 	policyd/rules.c policyd/rules.h \
+	policyd/series.c policyd/series.h \
 	policyd/server.c policyd/server.h \
+	policyd/sketch.c policyd/sketch.h \
+	policyd/stats.c policyd/stats.h \
+	policyd/summary.c policyd/summary.h \
 	policyd/tally.c policyd/tally.h \
 	policyd/triplet.c policyd/triplet.h \
+	policyd/view.c policyd/view.h \
 	policyd/whitelist.c policyd/whitelist.h
-POLICYD_LIBS = policyd/libpolicy.a $(DB_LIBS) $(PSL_LIBS) $(EV_LIBS) $(SYSTEMD_LIBS)
+POLICYD_LIBS = policyd/libpolicy.a $(DB_LIBS) $(PSL_LIBS) $(EV_LIBS) $(SYSTEMD_LIBS) \
+	$(JANSSON_LIBS) $(MICROHTTPD_LIBS) -lm
 
 sbin_PROGRAMS += policyd/greylagd
 policyd_greylagd_SOURCES = policyd/greylagd.c
 policyd_greylagd_LDADD = $(POLICYD_LIBS)
-dist_man_MANS += policyd/greylagd.8
+dist_man_MANS += policyd/greylagd.8 policyd/greylag-metrics.5
 
 # The commands of greylagctl; a library, so that their pure parts have unit tests.
 noinst_LIBRARIES += policyd/libctl.a

@@ -32,6 +32,7 @@ struct connection {
 	struct policy_parser parser;
 	struct policy_request request; /* points into buffer */
 	size_t request_size;
+	int64_t began;  /* microseconds, when the request was whole */
 	bool in_flight; /* the policy has the request */
 	bool asking;    /* and has not returned yet */
 	bool at_end;    /* nothing more will come */
@@ -44,7 +45,7 @@ struct connection {
 struct server {
 	struct ev_loop *loop;
 	struct policy *policy;
-	struct tally *tally;
+	struct stats *stats;
 	struct server_options options;
 	char *host;
 	GQueue connections; /* of struct connection */
@@ -128,6 +129,7 @@ make_room(struct server *server)
 		struct connection *oldest = g_queue_peek_head(&server->connections);
 
 		server->status.made_room++;
+		tally_add(stats_tally(server->stats), TALLY_MADE_ROOM, 1);
 		log_limited(LOG_LEVEL_WARNING, "connections",
 		    "%u connections (policy.max_connections): the one that was idle longest "
 		    "is closed",
@@ -217,7 +219,8 @@ on_decision(void *context, struct rules *rules, const struct policy_decision *de
 	const struct reason_row *row = reason_row(decision->reason);
 
 	c->in_flight = false;
-	tally_count(server->tally, decision->reason);
+	stats_decided(server->stats, rules, &c->request, decision, (int64_t)ev_now(server->loop),
+	    (double)(g_get_monotonic_time() - c->began) * 1e-6);
 	decision_log(decision, rules, &c->request);
 	if (row->effect == REASON_FAILS)
 		log_limited(LOG_LEVEL_ERROR, row->name, "answered DUNNO: %s", row->help);
@@ -240,6 +243,7 @@ static void
 refuse(struct connection *c, const char *why)
 {
 	c->server->status.malformed++;
+	tally_add(stats_tally(c->server->stats), TALLY_MALFORMED, 1);
 	log_limited(LOG_LEVEL_WARNING, why, "malformed request: %s; connection closed", why);
 	connection_close(c);
 }
@@ -261,6 +265,7 @@ next_request(struct connection *c)
 		return false;
 	}
 	server->status.requests++;
+	c->began = g_get_monotonic_time();
 	connection_touch(c);
 	c->in_flight = c->asking = true;
 	policy_decide(server->policy, &c->request, (int64_t)ev_now(server->loop), on_decision, c);
@@ -376,20 +381,21 @@ on_sweep(struct ev_loop *loop, struct ev_timer *timer, int events G_GNUC_UNUSED)
 
 	while ((c = g_queue_peek_head(&server->connections)) && c->active < before) {
 		server->status.timed_out++;
+		tally_add(stats_tally(server->stats), TALLY_TIMED_OUT, 1);
 		connection_close(c);
 		connection_reap(c);
 	}
 }
 
 struct server *
-server_new(struct ev_loop *loop, struct policy *policy, struct tally *tally,
+server_new(struct ev_loop *loop, struct policy *policy, struct stats *stats,
     const struct server_options *options)
 {
 	struct server *server = g_new0(struct server, 1);
 
 	server->loop = loop;
 	server->policy = policy;
-	server->tally = tally;
+	server->stats = stats;
 	server->listeners = g_ptr_array_new_with_free_func(g_free);
 	server->spare = g_ptr_array_new_with_free_func(g_free);
 	g_queue_init(&server->connections);

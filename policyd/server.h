@@ -9,7 +9,7 @@
 #include <stdint.h>
 
 #include "policyd/policy.h"
-#include "policyd/tally.h"
+#include "policyd/stats.h"
 
 struct ev_loop;
 struct server;
@@ -21,7 +21,7 @@ struct server_options {
 };
 
 /* Nothing is owned but what the server makes itself. Options are copied. */
-struct server *server_new(struct ev_loop *loop, struct policy *policy, struct tally *tally,
+struct server *server_new(struct ev_loop *loop, struct policy *policy, struct stats *stats,
     const struct server_options *options);
 void server_free(struct server *server);
 void server_set_options(struct server *server, const struct server_options *options);

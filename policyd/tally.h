@@ -1,6 +1,6 @@
 /*
- * Decisions counted by reason: since the start, and by hour in the store, where several daemons
- * add up and a restart loses nothing that was flushed.
+ * What is counted: since the start, and by hour in the store, where several daemons add up and a
+ * restart loses nothing that was flushed.
  */
 #ifndef GREYLAG_POLICYD_TALLY_H
 #define GREYLAG_POLICYD_TALLY_H
@@ -15,19 +15,48 @@
 
 #define TALLY_KEY_SIZE 4
 
+/*
+ * The cells of an hour. A range's first number is named here, and how many numbers it may have;
+ * what stands in the store keeps its place: append, never renumber. 256 to 383 are the
+ * classifier's. Cells that hold no count yet are 0.
+ */
+enum tally_cell {
+	TALLY_REASONS = 0,     /* 64: decisions, by enum reason */
+	TALLY_ACTIONS = 64,    /* 8: replies, by enum policy_action */
+	TALLY_RETURNED = 72,   /* of the first attempts of this hour, those that came back and
+				  passed, whenever that was */
+	TALLY_OBSERVED = 73,   /* would have been deferred, but for observe mode */
+	TALLY_BY_NAME = 74,    /* passed from another network, known by the pool's name */
+	TALLY_MALFORMED = 80,  /* requests that could not be read */
+	TALLY_TIMED_OUT = 81,  /* connections closed for having been idle */
+	TALLY_MADE_ROOM = 82,  /* connections closed for new ones */
+	TALLY_EXPIRED = 83,    /* records let go */
+	TALLY_DELAYS = 96,     /* 32: passed mail by its delay, buckets of histogram_delay */
+	TALLY_LATENCIES = 128, /* 32: answers by the time they took, of histogram_latency */
+	TALLY_CELLS = 160,     /* how many there are so far */
+};
+
 struct tally;
 
 struct tally *tally_new(void);
 void tally_free(struct tally *tally);
 
 void tally_count(struct tally *tally, enum reason reason);
-uint64_t tally_total(const struct tally *tally, enum reason reason);
+void tally_add(struct tally *tally, unsigned cell, uint32_t n);
+/* Counted for an hour (seconds since 1970 / 3600) that may be over. */
+void tally_add_at(struct tally *tally, int64_t hour, unsigned cell, uint32_t n);
+
+/* Since the start. CELL may be a reason. */
+uint64_t tally_total(const struct tally *tally, unsigned cell);
 
 /* Adds what was counted since the last flush to the record of the hour of NOW. What the store
  * refuses is added again with the next flush. The tally must live until the store is closed. */
 void tally_flush(struct tally *tally, struct store *store, int64_t now);
 
-/* The key of an hour (NOW / 3600): four bytes, big-endian. Its value: a cell a reason. */
+/* Why the last flush was refused; STORE_OK if it was not. */
+enum store_result tally_result(const struct tally *tally);
+
+/* The key of an hour: four bytes, big-endian. */
 void tally_key(int64_t hour, uint8_t ret_key[TALLY_KEY_SIZE]);
 int64_t tally_key_hour(const struct store_bytes *key);
 

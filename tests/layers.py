@@ -19,7 +19,7 @@ OWNERS = {
     "microhttpd.h": "policyd/http",
     "libmilter/": "policyd/milter",
     "sodium.h": "lib/keyedhash|classifier/(canonical|message)",
-    "ev.h": "policyd/(greylagd|server|keeper)",
+    "ev.h": "policyd/(greylagd|http|keeper|server)",
     "jansson.h": "policyd/(ctl|http|stats)|classifier/cli_",
 }
 

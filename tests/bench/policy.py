@@ -53,7 +53,7 @@ class Bench:
     def greylagd(self, name, *settings):
         port = free_port()
         argv = [self.program("policyd/greylagd"), "-f", "-c", "/dev/null",
-                "-o", f"policy.listen=inet:127.0.0.1:{port}", "-o", "policy.user=",
+                "-o", f"policy.listen=inet:127.0.0.1:{port}", "-o", "policy.user=", "-o", "http.listen=off",
                 "-o", f"store.uri=lmdb:{self.folder}/{name}"]
         for setting in settings:
             argv += ["-o", setting]
@@ -242,7 +242,7 @@ def case_expiry(bench):
     bench.stop(daemon)
     log = open(os.path.join(bench.folder, "expiry.log"), "ab")
     fake = ["faketime", "-f", "+2h", bench.program("policyd/greylagd"), "-f", "-c", "/dev/null",
-            "-o", f"policy.listen=inet:127.0.0.1:{port}", "-o", "policy.user=", "-o", "greylist.delay=1s",
+            "-o", f"policy.listen=inet:127.0.0.1:{port}", "-o", "policy.user=", "-o", "http.listen=off", "-o", "greylist.delay=1s",
             "-o", "greylist.retry_window=1h", "-o", f"store.uri=lmdb:{bench.folder}/expiry"]
     daemon = subprocess.Popen(fake, stdout=log, stderr=log)
     bench.children.append(daemon)

@@ -174,7 +174,8 @@ class Daemon:
         self.log_path = tap.path(name + ".log")
         with open(self.config, "w") as f:
             f.write(config)
-        self.argv = [*argv, GREYLAGD, "-f", "-c", self.config, "-o", "store.uri=lmdb:" + self.store]
+        self.argv = [*argv, GREYLAGD, "-f", "-c", self.config, "-o", "http.listen=off",
+                     "-o", "store.uri=lmdb:" + self.store]
         if "policy.user" not in " ".join(options):
             self.argv += ["-o", "policy.user="]
         self.argv += ["-o", "policy.listen=" + (listen or f"inet:127.0.0.1:{self.port}")]

@@ -38,6 +38,11 @@ TESTS += tests/unit/test_ctl_records
 tests_unit_test_ctl_records_SOURCES = tests/unit/test_ctl_records.c
 tests_unit_test_ctl_records_LDADD = $(CTL_LIBS)
 
+check_PROGRAMS += tests/unit/test_http
+TESTS += tests/unit/test_http
+tests_unit_test_http_SOURCES = tests/unit/test_http.c
+tests_unit_test_http_LDADD = $(POLICYD_LIBS)
+
 check_PROGRAMS += tests/unit/test_whitelist
 TESTS += tests/unit/test_whitelist
 tests_unit_test_whitelist_SOURCES = tests/unit/test_whitelist.c

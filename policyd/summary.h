@@ -1,0 +1,33 @@
+/*
+ * Sums of the hourly counters, as the page and /stats show them.
+ */
+#ifndef GREYLAG_POLICYD_SUMMARY_H
+#define GREYLAG_POLICYD_SUMMARY_H
+
+#include "policyd/histogram.h"
+#include "policyd/series.h"
+
+struct summary {
+	int64_t first, hours; /* hours since 1970, and how many */
+	uint64_t by_reason[REASONS];
+	uint64_t deferred; /* asked to come again; without what observe mode let in */
+	uint64_t passed;   /* let in after a delay */
+	uint64_t spared;   /* let in without one, with what observe mode let in */
+	uint64_t failed;   /* let in because the store did not answer */
+	uint64_t observed; /* would have been deferred, but for observe mode */
+	uint64_t early;    /* retries that came too early */
+	uint64_t firsts;   /* first attempts that were deferred */
+	uint64_t returned; /* those of them that came back and passed, whenever that was */
+	uint64_t delays[HISTOGRAM_BUCKETS_MAX], latencies[HISTOGRAM_BUCKETS_MAX];
+};
+
+/* Of N hours from FIRST on. */
+struct summary summary_of(const struct series *series, int64_t first, int64_t n);
+
+uint64_t summary_all(const struct summary *summary);
+
+/* The share of first attempts that never came back; NaN if there was none. Tells something only
+ * if the retry window of all of them is over. */
+double summary_gone(const struct summary *summary);
+
+#endif

@@ -1,0 +1,121 @@
+/*
+ * A month of a mail server, for the page's test: writes the hourly counters of a made-up but
+ * plausible month that ends at this hour into a store.
+ *
+ *	fill URI
+ */
+#include "config.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+#include <glib.h>
+
+#include "policyd/decision.h"
+#include "policyd/histogram.h"
+#include "policyd/tally.h"
+
+/* Requests of an hour: a day's and a week's rhythm. */
+static double
+traffic(int64_t hour)
+{
+	double day = 0.6 - 0.4 * cos((double)(hour % 24 - 3) / 24 * 2 * G_PI);
+	double week = (hour / 24 + 4) % 7 >= 5 ? 0.55 : 1;
+
+	return 420 * day * week;
+}
+
+struct hour {
+	uint32_t counts[TALLY_CELLS];
+	struct store_cell cells[TALLY_CELLS];
+	uint8_t key[TALLY_KEY_SIZE];
+};
+
+static void
+add(struct hour *hour, unsigned cell, double n)
+{
+	hour->counts[cell] += n > 0 ? (uint32_t)(n + 0.5) : 0;
+}
+
+static void
+fill_delays(struct hour *hour, GRand *random, unsigned passed)
+{
+	for (unsigned i = 0; i < passed; i++) {
+		double delay = 61 + 280 * -log(g_rand_double_range(random, 1e-3, 1)) *
+					(g_rand_int_range(random, 0, 12) ? 1 : 12);
+
+		add(hour, TALLY_DELAYS + histogram_bucket(&histogram_delay, delay), 1);
+	}
+}
+
+static void
+fill_hour(struct hour *hour, GRand *random, int64_t number, int64_t age)
+{
+	double n = traffic(number) * g_rand_double_range(random, 0.8, 1.2);
+	unsigned passed = (unsigned)(n * 0.07);
+	double flood = age > 14 && age < 19 ? 3 : 1;
+	double first = n * 0.34 * flood;
+
+	add(hour, TALLY_REASONS + REASON_FIRST, first);
+	add(hour, TALLY_REASONS + REASON_EARLY, n * 0.05);
+	add(hour, TALLY_REASONS + REASON_WINDOW_OVER, n * 0.006);
+	add(hour, TALLY_REASONS + REASON_PASSED, passed);
+	add(hour, TALLY_REASONS + REASON_KNOWN, n * 0.22);
+	add(hour, TALLY_REASONS + REASON_KNOWN_CLIENT, n * 0.19);
+	add(hour, TALLY_REASONS + REASON_SAME_MESSAGE, n * 0.04);
+	add(hour, TALLY_REASONS + REASON_AUTHENTICATED, n * 0.06);
+	add(hour, TALLY_REASONS + REASON_WHITELISTED_CLIENT, n * 0.11);
+	add(hour, TALLY_RETURNED, age < 2 ? passed * 0.5 : passed);
+	fill_delays(hour, random, passed);
+	for (unsigned i = 0; i < 6; i++)
+		add(hour, TALLY_LATENCIES + i, n * (const double[]){.3, .4, .2, .06, .03, .01}[i]);
+}
+
+static struct store_delta
+delta_of(struct hour *hour, int64_t number)
+{
+	size_t n = 0;
+
+	for (unsigned i = 0; i < TALLY_CELLS; i++)
+		if (hour->counts[i])
+			hour->cells[n++] = (struct store_cell){
+			    .index = i, .op = STORE_ADD, .delta = (int32_t)hour->counts[i]};
+	tally_key(number, hour->key);
+	return (struct store_delta){
+	    .space = STORE_HOURS,
+	    .key = {hour->key, sizeof hour->key},
+	    .cells = hour->cells,
+	    .n_cells = n,
+	    .expires = number * 3600 + TALLY_DAYS * 86400,
+	};
+}
+
+int
+main(int argc, char **argv)
+{
+	struct store_options options = {.uri = argc == 2 ? argv[1] : NULL, .create = true};
+	g_autoptr(GError) error = NULL;
+	g_autofree struct hour *hour = g_new(struct hour, 1);
+	GRand *random = g_rand_new_with_seed(6647);
+	int64_t last = (int64_t)time(NULL) / 3600;
+	struct store *store = options.uri ? store_open(&options, &error) : NULL;
+
+	if (!store) {
+		fprintf(stderr, "fill: %s\n", error ? error->message : "usage: fill URI");
+		return EXIT_FAILURE;
+	}
+	for (int64_t age = 29 * 24; age >= 0; age--) {
+		struct store_call call = {0};
+		struct store_delta delta;
+
+		*hour = (struct hour){0};
+		fill_hour(hour, random, last - age, age);
+		delta = delta_of(hour, last - age);
+		store_add_many(store, &delta, 1, &call);
+	}
+	store_wait(store);
+	store_close(&store);
+	g_rand_free(random);
+	return EXIT_SUCCESS;
+}

@@ -364,11 +364,22 @@ bank_model(struct bank *bank)
 
 /* -- preloading -- */
 
+struct preload {
+	struct model *model;
+	enum store_result result;
+};
+
+static void
+preload_step_done(void *context, enum store_result result, void *job G_GNUC_UNUSED)
+{
+	((struct preload *)context)->result = result;
+}
+
 static bool
 preload_page(void *context, const struct store_bytes *key, const struct store_bytes *value,
     int64_t expires G_GNUC_UNUSED)
 {
-	struct model *model = context;
+	struct model *model = ((struct preload *)context)->model;
 	const uint8_t *k = key->data;
 	int32_t cells[MODEL_PAGE_CELLS];
 
@@ -383,20 +394,14 @@ bool
 bank_preload(struct bank *bank, struct model *model)
 {
 	struct store_cursor cursor = {0};
-	struct store_call call = {.context = model};
-	struct store_status status;
+	struct preload preload = {.model = model, .result = STORE_OK};
+	struct store_call call = {.done = preload_step_done, .context = &preload};
 
-	if (store_status(bank->store, &status) != STORE_OK)
-		return false;
-	while (!cursor.end) {
-		uint16_t length = cursor.length;
-
+	while (!cursor.end && preload.result == STORE_OK)
 		store_scan(bank->store, STORE_SLOTS, &cursor, 1000, preload_page, &call);
-		if (!cursor.end && cursor.length == length && length == 0)
-			return false;
-	}
-	model_preloaded(model);
-	return true;
+	if (preload.result == STORE_OK)
+		model_preloaded(model);
+	return preload.result == STORE_OK;
 }
 
 bool
@@ -615,6 +620,52 @@ committed(void *context, enum store_result result, void *job G_GNUC_UNUSED)
 	*(enum store_result *)context = result;
 }
 
+/* Keys of the tokens that a message was taken from (GBytes): some may be in no message any more. */
+static GPtrArray *
+maybe_unused(const struct batch *batch)
+{
+	GPtrArray *keys = g_ptr_array_new_with_free_func((GDestroyNotify)g_bytes_unref);
+
+	for (guint i = 0; i < batch->changes->len; i++) {
+		const struct change *c = &g_array_index(batch->changes, struct change, i);
+		const struct store_cell *cells =
+		    &g_array_index(batch->cells, struct store_cell, c->first_cell);
+
+		if (c->space == STORE_TOKENS && c->n_cells == BANK_TOKEN_CELLS &&
+		    (cells[BANK_TOKEN_SPAM].delta < 0 || cells[BANK_TOKEN_HAM].delta < 0))
+			g_ptr_array_add(
+			    keys, g_bytes_new(batch->bytes->data + c->key, c->key_length));
+	}
+	return keys;
+}
+
+static void
+delete_if_unused(
+    const struct store_bytes *old, struct store_change *change, void *job G_GNUC_UNUSED)
+{
+	if (old && store_cell_get(old, BANK_TOKEN_SPAM) == 0 &&
+	    store_cell_get(old, BANK_TOKEN_HAM) == 0)
+		store_change_delete(change);
+}
+
+/* What is forgotten leaves no word behind. A token that stays because this failed counts for
+ * nothing, so that it is no error. */
+static void
+delete_unused(struct store *store, const GPtrArray *keys)
+{
+	const struct store_call call = {0};
+
+	for (guint i = 0; i < keys->len; i++) {
+		gsize length;
+		const void *key = g_bytes_get_data(g_ptr_array_index(keys, i), &length);
+
+		store_update(store, STORE_TOKENS, (struct store_bytes){key, length},
+		    delete_if_unused, NULL, NULL, &call);
+	}
+	if (keys->len)
+		store_wait(store);
+}
+
 bool
 bank_commit(struct bank *bank, struct model *model, GError **error)
 {
@@ -629,8 +680,10 @@ bank_commit(struct bank *bank, struct model *model, GError **error)
 	};
 	enum store_result result = STORE_UNAVAILABLE;
 	struct store_call call = {.done = committed, .context = &result};
+	g_autoptr(GPtrArray) unused = NULL;
 
 	model_drain(model, &sink);
+	unused = maybe_unused(batch);
 	if (batch->changes->len == 0) {
 		batch_free(batch);
 		return true;
@@ -639,8 +692,10 @@ bank_commit(struct bank *bank, struct model *model, GError **error)
 	    (struct store_bytes){BANK_HEAD_KEY, strlen(BANK_HEAD_KEY)}, say_batch, batch,
 	    batch_free, &call);
 	store_wait(bank->store);
-	if (result == STORE_OK)
+	if (result == STORE_OK) {
+		delete_unused(bank->store, unused);
 		return true;
+	}
 	g_set_error(
 	    error, BANK_ERROR, 0, "cannot write what was learned: %s", store_result_text(result));
 	return false;

@@ -333,6 +333,9 @@ canonical_read(const uint8_t *bytes, size_t length, const char *const *own_hosts
     struct canonical *ret_canonical)
 {
 	struct canonical canonical = {0};
+	/* Of an empty message there may be no bytes. */
+	if (!length)
+		bytes = (const uint8_t *)"";
 	/* All that shortens the rest is small, but for the From_ line and the header. */
 	const uint8_t *at = bytes, *end = bytes + length;
 	if (begins_with(at, end, "From ") || begins_with(at, end, ">From "))

@@ -49,26 +49,49 @@ cli_configure(struct cli *cli)
 	return cli->settings != NULL;
 }
 
+/* Options behind the command join those before it: GLib would drop the first ones. */
+static void
+take_common(struct cli *cli, char **store, char **config, char **assignments)
+{
+	GStrvBuilder *all = g_strv_builder_new();
+
+	if (*store) {
+		g_free(cli->store);
+		cli->store = g_steal_pointer(store);
+	}
+	if (*config) {
+		g_free(cli->config);
+		cli->config = g_steal_pointer(config);
+	}
+	if (cli->assignments)
+		g_strv_builder_addv(all, (const char **)cli->assignments);
+	if (assignments)
+		g_strv_builder_addv(all, (const char **)assignments);
+	g_strfreev(cli->assignments);
+	cli->assignments = g_strv_builder_end(all);
+	g_strv_builder_unref(all);
+}
+
 static bool
 parse(struct cli *cli, const GOptionEntry *entries, bool ignore_unknown, int *argc, char ***argv,
     int *ret_status)
 {
+	g_autofree char *store = NULL, *config = NULL;
+	g_auto(GStrv) assignments = NULL;
 	const GOptionEntry common[] = {
-	    {"store", 'd', 0, G_OPTION_ARG_FILENAME, &cli->store, "Use this store", "URI|DIR"},
-	    {"config", 'c', 0, G_OPTION_ARG_FILENAME, &cli->config, "Read this configuration",
-		"FILE"},
-	    {"option", 'o', 0, G_OPTION_ARG_STRING_ARRAY, &cli->assignments,
+	    {"store", 'd', 0, G_OPTION_ARG_FILENAME, &store, "Use this store", "URI|DIR"},
+	    {"config", 'c', 0, G_OPTION_ARG_FILENAME, &config, "Read this configuration", "FILE"},
+	    {"option", 'o', 0, G_OPTION_ARG_STRING_ARRAY, &assignments,
 		"Set one value; wins over the file (repeatable)", "SECTION.KEY=VALUE"},
 	    G_OPTION_ENTRY_NULL,
 	};
 	g_autofree char *parameters =
 	    g_strdup_printf("%s %s", cli->command->name, cli->command->arguments);
-	g_autoptr(GOptionContext) context = g_option_context_new(NULL);
+	g_autoptr(GOptionContext) context = g_option_context_new(parameters);
 	g_autoptr(GError) error = NULL;
 
 	g_option_context_set_ignore_unknown_options(context, ignore_unknown);
 	g_option_context_set_summary(context, cli->command->help);
-	g_option_context_set_description(context, parameters);
 	if (entries)
 		g_option_context_add_main_entries(context, entries, NULL);
 	g_option_context_add_main_entries(context, common, NULL);
@@ -76,6 +99,7 @@ parse(struct cli *cli, const GOptionEntry *entries, bool ignore_unknown, int *ar
 		*ret_status = cli_usage(cli, "%s", error->message);
 		return false;
 	}
+	take_common(cli, &store, &config, assignments);
 	*ret_status = CLI_FAILED;
 	return cli_configure(cli);
 }
@@ -125,7 +149,7 @@ cli_open(struct cli *cli, enum bank_access access)
 }
 
 char **
-cli_paths(struct cli *cli, int argc, char **argv, const char *files_from)
+cli_paths(struct cli *cli, int argc, char **argv, const char *files_from, int *ret_status)
 {
 	GStrvBuilder *builder = g_strv_builder_new();
 	g_auto(GStrv) list = NULL;
@@ -139,12 +163,12 @@ cli_paths(struct cli *cli, int argc, char **argv, const char *files_from)
 		if (list)
 			g_strv_builder_addv(builder, (const char **)list);
 		else
-			cli_fail(error);
+			*ret_status = cli_fail(error);
 	}
 	paths = g_strv_builder_end(builder);
 	g_strv_builder_unref(builder);
 	if (!error && !*paths)
-		cli_usage(cli, "no PATH was given (\"-\" is standard input)");
+		*ret_status = cli_usage(cli, "no PATH was given (\"-\" is standard input)");
 	if (error || !*paths)
 		g_clear_pointer(&paths, g_strfreev);
 	return paths;

@@ -76,8 +76,9 @@ bool cli_configure(struct cli *cli);
  * its owner. False when it has told what is wrong. */
 bool cli_open(struct cli *cli, enum bank_access access);
 
-/* All paths: ARGV from 1 on and the lines of FILES_FROM. NULL when it has told what is wrong. */
-char **cli_paths(struct cli *cli, int argc, char **argv, const char *files_from);
+/* All paths: ARGV from 1 on and the lines of FILES_FROM. NULL when it has told what is wrong
+ * (*RET_STATUS). */
+char **cli_paths(struct cli *cli, int argc, char **argv, const char *files_from, int *ret_status);
 
 enum cli_label { CLI_LABEL_HAM, CLI_LABEL_SPAM, CLI_LABELS };
 

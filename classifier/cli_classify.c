@@ -8,6 +8,9 @@
 #include "classifier/cli.h"
 #include "classifier/pipeline.h"
 
+/* Each has all tables in memory, 32 MiB. */
+#define JUDGES_MAX 4
+
 enum format { FORMAT_TEXT, FORMAT_TERSE, FORMAT_JSON };
 
 struct judge {
@@ -157,7 +160,7 @@ classify(struct cli *cli, char **paths, enum format format)
 	struct classifying c = {.format = format};
 	struct cli_feed *feed = cli_feed_new(paths, 0);
 	struct cli_message *first = cli_feed_next(feed), *second = cli_feed_next(feed);
-	unsigned n = second ? pipeline_threads() : 1;
+	unsigned n = second ? MIN(pipeline_threads(), JUDGES_MAX) : 1;
 	g_autofree struct judge *judges = g_new0(struct judge, n);
 	bool ready = true;
 
@@ -203,9 +206,9 @@ cli_classify(struct cli *cli, int argc, char **argv)
 
 	if (!cli_parse(cli, entries, &argc, &argv, &status))
 		return status;
-	paths = cli_paths(cli, argc, argv, files_from);
+	paths = cli_paths(cli, argc, argv, files_from, &status);
 	if (!paths)
-		return CLI_FAILED;
+		return status;
 	if (!cli_open(cli, BANK_READ))
 		return CLI_FAILED;
 	return classify(cli, paths, terse ? FORMAT_TERSE : json ? FORMAT_JSON : FORMAT_TEXT);

@@ -67,15 +67,19 @@ dump_slots(FILE *out, const struct store_bytes *key, const struct store_bytes *v
 	uint32_t n = (uint32_t)(value->length / 4);
 	bool head = key->length != BANK_PAGE_KEY;
 
-	if (!head)
-		fprintf(out, "page %d %d", k[0], k[1] << 8 | k[2]);
+	bool empty = true;
+
 	for (uint32_t i = 0; i < n; i++) {
 		int32_t cell = store_cell_get(value, i);
 
-		if (cell)
-			fprintf(out, head ? "head %u %d\n" : " %u:%d", i, cell);
+		if (!cell)
+			continue;
+		if (!head && empty)
+			fprintf(out, "page %d %d", k[0], k[1] << 8 | k[2]);
+		fprintf(out, head ? "head %u %d\n" : " %u:%d", i, cell);
+		empty = false;
 	}
-	if (!head)
+	if (!head && !empty)
 		fputc('\n', out);
 }
 
@@ -164,13 +168,15 @@ cli_dump(struct cli *cli, int argc, char **argv)
 
 	if (!cli_parse(cli, NULL, &argc, &argv, &status))
 		return status;
+	if (!cli_open(cli, BANK_READ))
+		return CLI_FAILED;
 	out = load_stream(argc, argv, 1, "we", stdout);
-	if (!out || !cli_open(cli, BANK_READ))
+	if (!out)
 		return CLI_FAILED;
 	result = dump_all(bank_store(cli->bank), out);
 	if (result != STORE_OK)
 		fprintf(stderr, "greylag: %s\n", store_result_text(result));
-	if (out != stdout && fclose(out) != 0) {
+	if (out != stdout && (ferror(out) | fclose(out)) != 0) {
 		fprintf(stderr, "greylag: %s: %s\n", argv[1], g_strerror(errno));
 		return CLI_FAILED;
 	}
@@ -259,8 +265,9 @@ load_head(struct loading *l, char **words)
 static bool
 load_token(struct loading *l, char **words)
 {
-	g_autoptr(GByteArray) key =
-	    words[1] && words[2] && words[3] && words[4] ? unescape(words[4]) : NULL;
+	/* A token may have spaces. */
+	g_autofree char *text = g_strv_length(words) > 4 ? g_strjoinv(" ", words + 4) : NULL;
+	g_autoptr(GByteArray) key = text ? unescape(text) : NULL;
 	int32_t spam, ham, day;
 
 	if (!key || !load_number(words[1], &spam) || !load_number(words[2], &ham) ||

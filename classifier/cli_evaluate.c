@@ -1,6 +1,7 @@
 /* greylag evaluate, tune */
 #include "config.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +15,9 @@
 
 /* Messages of folders are mixed, always in the same way. */
 #define SHUFFLE_SEED 1
+
+/* Cut-offs are printed with six digits. */
+#define CUTOFF_UNIT 1e6
 
 struct evaluation {
 	gint chunk, folds, warm_up;
@@ -95,13 +99,14 @@ push_index(struct pipeline *pipeline, const char *index)
 }
 
 static bool
-push_corpus(struct cli *cli, struct pipeline *pipeline, int argc, char **argv)
+push_corpus(struct cli *cli, struct pipeline *pipeline, int argc, char **argv, int *ret_status)
 {
 	struct cli_labelled labelled = {{g_ptr_array_new(), g_ptr_array_new()}};
 	unsigned last;
-	bool good = true;
+	bool good, index = argc == 2 && argv[1][0] != '-';
 
-	if (argc == 2 && argv[1][0] != '-')
+	*ret_status = index ? CLI_FAILED : CLI_USAGE;
+	if (index)
 		good = push_index(pipeline, argv[1]);
 	else if ((good = cli_sort_paths(cli, argc, argv, &labelled, &last)))
 		for (unsigned label = 0; label < CLI_LABELS; label++)
@@ -129,7 +134,7 @@ shuffle(GPtrArray *samples)
 }
 
 static bool
-read_samples(struct cli *cli, struct evaluation *e, int argc, char **argv)
+read_samples(struct cli *cli, struct evaluation *e, int argc, char **argv, int *ret_status)
 {
 	const struct pipeline_functions functions = {
 	    .work = read_message, .done = take_message, .context = e};
@@ -141,7 +146,7 @@ read_samples(struct cli *cli, struct evaluation *e, int argc, char **argv)
 	for (unsigned i = 0; i < threads; i++)
 		readers[i] = reader_new(cli->settings);
 	pipeline = pipeline_new(&functions, readers, threads);
-	good = push_corpus(cli, pipeline, argc, argv);
+	good = push_corpus(cli, pipeline, argc, argv, ret_status);
 	pipeline_finish(pipeline);
 	for (unsigned i = 0; i < threads; i++)
 		reader_free(readers[i]);
@@ -235,12 +240,13 @@ evaluate(struct cli *cli, struct evaluation *e, const GOptionEntry *entries, int
 {
 	if (!cli_parse_some(cli, entries, &argc, &argv, ret_status))
 		return false;
-	*ret_status = CLI_FAILED;
+	*ret_status = CLI_USAGE;
 	if (!options_are_good(cli, e))
 		return false;
 	e->samples = g_ptr_array_new_with_free_func(sample_free);
-	if (!read_samples(cli, e, argc, argv))
+	if (!read_samples(cli, e, argc, argv, ret_status))
 		return false;
+	*ret_status = CLI_FAILED;
 	if (e->samples->len <= (guint)e->warm_up) {
 		fprintf(stderr,
 		    "greylag: there are %u messages, and the first %d are not counted\n",
@@ -300,6 +306,10 @@ propose(const struct evaluation *e)
 	double spam = accuracy_cutoff(e->samples, first, true, e->ham_loss / 100);
 	double ham = accuracy_cutoff(e->samples, first, false, e->ham_loss / 100);
 
+	/* Rounded away from the middle, so that what is printed loses no more than what was found.
+	 */
+	spam = ceil(spam * CUTOFF_UNIT) / CUTOFF_UNIT;
+	ham = floor(ham * CUTOFF_UNIT) / CUTOFF_UNIT;
 	printf("# at most %g %% of ham called spam, and of spam called ham, on these messages\n"
 	       "[classifier]\nspam_cutoff = %.6f\nham_cutoff = %.6f\n",
 	    e->ham_loss, CLAMP(spam, 0.5, 1), CLAMP(ham, 0, 0.5));

@@ -179,16 +179,22 @@ cli_explain(struct cli *cli, int argc, char **argv)
 
 	if (!cli_parse(cli, entries, &argc, &argv, &status))
 		return status;
-	paths = cli_paths(cli, argc, argv, NULL);
-	if (!paths || !cli_open(cli, BANK_READ))
+	paths = cli_paths(cli, argc, argv, NULL, &status);
+	if (!paths)
+		return status;
+	if (!cli_open(cli, BANK_READ))
 		return CLI_FAILED;
-	status = CLI_DONE;
 	model = bank_model(cli->bank);
+	if (!model) {
+		fprintf(stderr, "greylag: the store cannot be read\n");
+		return CLI_FAILED;
+	}
+	status = CLI_DONE;
 	feed = cli_feed_new(paths, 0);
 	while ((message = cli_feed_next(feed))) {
 		if (message->error)
 			fprintf(stderr, "greylag: %s: %s\n", message->name, message->error);
-		if (message->error || !model || !explain_message(cli, model, message, all, json))
+		if (message->error || !explain_message(cli, model, message, all, json))
 			status = CLI_FAILED;
 		cli_message_free(message);
 	}
@@ -214,9 +220,9 @@ cli_tokens(struct cli *cli, int argc, char **argv)
 
 	if (!cli_parse(cli, entries, &argc, &argv, &status))
 		return status;
-	paths = cli_paths(cli, argc, argv, files_from);
+	paths = cli_paths(cli, argc, argv, files_from, &status);
 	if (!paths)
-		return CLI_FAILED;
+		return status;
 	status = CLI_DONE;
 	reader = reader_new(cli->settings);
 	feed = cli_feed_new(paths, 0);

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "classifier/cli.h"
@@ -60,28 +61,70 @@ learn(struct cli *cli, struct model *model, const struct reading *reading,
 		cli_fail(error);
 }
 
-static bool
-judge(struct cli *cli, const GByteArray *message, bool update, struct model_score *ret_score)
+/* What the child tells of the message. */
+struct filtered {
+	enum verdict verdict;
+	double probability;
+};
+
+/* The child: tells the verdict, and learns only then. */
+static void
+judge(struct cli *cli, const GByteArray *message, bool update, int out)
 {
-	struct reader *reader;
-	struct model *model;
-	bool judged = false;
+	struct reader *reader = reader_new(cli->settings);
+	struct model *model = bank_model(cli->bank);
+	struct reading *reading = reader_read(reader, message->data, message->len);
+	struct model_score score;
 
-	if (!cli_configure(cli) || !cli_open(cli, update ? BANK_LEARN : BANK_READ))
-		return false;
-	reader = reader_new(cli->settings);
-	model = bank_model(cli->bank);
-	if (model) {
-		struct reading *reading = reader_read(reader, message->data, message->len);
+	if (model && model_judge(model, &reading->tokens, &reading->features, &score)) {
+		const struct filtered filtered = {score.verdict, score.probability};
 
-		judged = model_judge(model, &reading->tokens, &reading->features, ret_score);
-		if (judged && update)
-			learn(cli, model, reading, ret_score);
-		reading_free(reading);
+		if (write(out, &filtered, sizeof filtered) == (ssize_t)sizeof filtered && update)
+			learn(cli, model, reading, &score);
+	} else {
+		fprintf(stderr, "greylag: the store cannot be read\n");
 	}
+	reading_free(reading);
 	model_free(model);
 	reader_free(reader);
-	return judged;
+}
+
+/* A child judges: whatever a damaged store or a message does to it, the message is still here. */
+static pid_t
+start_child(struct cli *cli, const GByteArray *message, bool update, int *ret_in)
+{
+	int ends[2];
+	pid_t child;
+
+	if (pipe(ends) != 0)
+		return -1;
+	child = fork();
+	if (child == 0) {
+		close(ends[0]);
+		if (cli_open(cli, update ? BANK_LEARN : BANK_READ))
+			judge(cli, message, update, ends[1]);
+		bank_close(cli->bank);
+		_exit(0);
+	}
+	close(ends[1]);
+	if (child < 0)
+		close(ends[0]);
+	else
+		*ret_in = ends[0];
+	return child;
+}
+
+/* False if the child came to its end without a verdict. */
+static bool
+read_verdict(int in, struct filtered *ret_filtered)
+{
+	ssize_t n;
+
+	do
+		n = read(in, ret_filtered, sizeof *ret_filtered);
+	while (n < 0 && errno == EINTR);
+	close(in);
+	return n == (ssize_t)sizeof *ret_filtered;
 }
 
 static int
@@ -105,6 +148,46 @@ verdict_status(enum verdict verdict, bool always_zero)
 	return always_zero ? CLI_DONE : statuses[verdict];
 }
 
+/* The message with its verdict, or marked as having none; the exit status. */
+static int
+pass_judged(const GByteArray *message, const struct filtered *filtered, bool always_zero)
+{
+	g_autofree char *value = g_strdup_printf("%s, score=%.6f, version=" PACKAGE_VERSION,
+	    verdict_name(filtered->verdict), filtered->probability);
+
+	return pass_through(message, value, verdict_status(filtered->verdict, always_zero));
+}
+
+static int
+pass_failed(const GByteArray *message, int status)
+{
+	return pass_through(
+	    message, "error, no verdict could be had, version=" PACKAGE_VERSION, status);
+}
+
+static void
+wait_for_child(pid_t child)
+{
+	while (waitpid(child, NULL, 0) < 0 && errno == EINTR)
+		;
+}
+
+static int
+filter(struct cli *cli, const GByteArray *message, bool update, bool always_zero, int failure)
+{
+	struct filtered filtered;
+	int in = -1, status;
+	pid_t child = start_child(cli, message, update, &in);
+
+	if (child > 0 && read_verdict(in, &filtered))
+		status = pass_judged(message, &filtered, always_zero);
+	else
+		status = pass_failed(message, failure);
+	if (child > 0)
+		wait_for_child(child);
+	return status;
+}
+
 int
 cli_filter(struct cli *cli, int argc, char **argv)
 {
@@ -118,22 +201,22 @@ cli_filter(struct cli *cli, int argc, char **argv)
 	    G_OPTION_ENTRY_NULL,
 	};
 	g_autoptr(GByteArray) message = g_byte_array_new();
-	struct model_score score;
-	g_autofree char *value = NULL;
-	int status;
-	bool usable = cli_parse(cli, entries, &argc, &argv, &status);
+	int failure = CLI_FAILED;
+	bool usable = cli_parse(cli, entries, &argc, &argv, &failure);
 
-	if (!usable && status == CLI_USAGE)
-		return status;
+	if (usable && argc > 1) {
+		failure = cli_usage(cli, "\"%s\": the message comes by standard input", argv[1]);
+		usable = false;
+	}
+	/* A person at a terminal waits for the usage, not for a message. */
+	if (!usable && isatty(STDIN_FILENO))
+		return failure;
+	if (failure != CLI_USAGE && tempfail)
+		failure = CLI_TEMPFAIL;
 	if (!read_input(message)) {
 		fprintf(stderr, "greylag: cannot read the message: %s\n", g_strerror(errno));
 		return CLI_TEMPFAIL;
 	}
-	if (!usable || !judge(cli, message, update, &score))
-		return pass_through(message,
-		    "error, no verdict could be had, version=" PACKAGE_VERSION,
-		    tempfail ? CLI_TEMPFAIL : CLI_FAILED);
-	value = g_strdup_printf("%s, score=%.6f, version=" PACKAGE_VERSION,
-	    verdict_name(score.verdict), score.probability);
-	return pass_through(message, value, verdict_status(score.verdict, always_zero));
+	return usable ? filter(cli, message, update, always_zero, failure)
+		      : pass_failed(message, failure);
 }

@@ -121,6 +121,8 @@ import_wordlist(struct cli *cli, const struct wordlist *list)
 	model_free(model);
 	if (error)
 		return cli_fail(error);
+	if (!good)
+		fprintf(stderr, "greylag: the store cannot be read\n");
 	if (good)
 		printf("%u words of %d spam and %d ham\n", g_hash_table_size(list->words),
 		    list->spam, list->ham);

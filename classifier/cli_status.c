@@ -25,11 +25,22 @@ struct record {
 	unsigned judged, ham_as_spam, spam_as_ham, unsure;
 };
 
+struct outcomes {
+	GArray *list; /* struct outcome */
+	enum store_result result;
+};
+
+static void
+outcomes_step_done(void *context, enum store_result result, void *job G_GNUC_UNUSED)
+{
+	((struct outcomes *)context)->result = result;
+}
+
 static bool
 take_outcome(void *context, const struct store_bytes *key G_GNUC_UNUSED,
     const struct store_bytes *value, int64_t expires G_GNUC_UNUSED)
 {
-	GArray *outcomes = context;
+	GArray *outcomes = ((struct outcomes *)context)->list;
 	struct model_entry entry;
 
 	if (registry_decode(value, &entry)) {
@@ -53,20 +64,15 @@ static struct record
 count_errors(struct cli *cli)
 {
 	g_autoptr(GArray) outcomes = g_array_new(FALSE, FALSE, sizeof(struct outcome));
-	struct store_call call = {.context = outcomes};
+	struct outcomes taken = {outcomes, STORE_OK};
+	struct store_call call = {.done = outcomes_step_done, .context = &taken};
 	struct store_cursor cursor = {0};
 	struct record record = {0};
 
-	while (!cursor.end) {
-		guint before = outcomes->len;
-		uint16_t length = cursor.length;
-
+	while (!cursor.end && taken.result == STORE_OK)
 		store_scan(
 		    bank_store(cli->bank), STORE_MESSAGES, &cursor, STEP, take_outcome, &call);
-		if (outcomes->len == before && cursor.length == length)
-			break;
-	}
-	qsort(outcomes->data, outcomes->len, sizeof(struct outcome), later_first);
+	g_array_sort(outcomes, later_first);
 	for (guint i = 0; i < MIN(outcomes->len, LAST_MESSAGES); i++) {
 		const struct outcome *o = &g_array_index(outcomes, struct outcome, i);
 
@@ -159,6 +165,7 @@ struct expiry {
 	uint32_t before; /* day */
 	GPtrArray *keys; /* GBytes */
 	uint64_t seen;
+	enum store_result result; /* of a scan's step */
 };
 
 /* A word that one message had, and none for long, tells nothing: hapaxes are most of all words. */
@@ -198,6 +205,12 @@ note_result(void *context, enum store_result result, void *job G_GNUC_UNUSED)
 		*worst = result;
 }
 
+static void
+expiry_step_done(void *context, enum store_result result, void *job G_GNUC_UNUSED)
+{
+	((struct expiry *)context)->result = result;
+}
+
 static enum store_result
 delete_keys(struct store *store, struct expiry *expiry)
 {
@@ -222,7 +235,7 @@ expire(struct cli *cli, uint32_t days)
 	struct store *store = bank_store(cli->bank);
 	struct expiry expiry = {.before = cli_today() - MIN(days, cli_today()),
 	    .keys = g_ptr_array_new_with_free_func((GDestroyNotify)g_bytes_unref)};
-	struct store_call call = {.context = &expiry};
+	struct store_call call = {.done = expiry_step_done, .context = &expiry};
 	struct store_cursor cursor = {0};
 	enum store_result result = STORE_OK;
 	uint64_t deleted = 0;
@@ -230,7 +243,7 @@ expire(struct cli *cli, uint32_t days)
 	while (!cursor.end && result == STORE_OK) {
 		store_scan(store, STORE_TOKENS, &cursor, STEP, take_over, &call);
 		deleted += expiry.keys->len;
-		result = delete_keys(store, &expiry);
+		result = expiry.result == STORE_OK ? delete_keys(store, &expiry) : expiry.result;
 	}
 	g_ptr_array_unref(expiry.keys);
 	if (result != STORE_OK) {

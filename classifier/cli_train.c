@@ -23,7 +23,8 @@ struct training {
 	struct cli *cli;
 	struct model *model;
 	unsigned outcomes[MODEL_FAILED + 1], unreadable, uncommitted, run;
-	char *last; /* the last message that was learned */
+	unsigned kept[MODEL_FAILED + 1]; /* the outcomes that are on the disk */
+	char *last;                      /* the last message that was learned */
 	GError *error;
 	bool show_progress;
 	int64_t begun, shown;
@@ -58,6 +59,7 @@ commit(struct training *t)
 {
 	if (t->error || !bank_commit(t->cli->bank, t->model, &t->error))
 		return;
+	memcpy(t->kept, t->outcomes, sizeof t->kept);
 	t->uncommitted = 0;
 }
 
@@ -199,15 +201,15 @@ finish(struct training *t, bool forget)
 {
 	unsigned failed = t->unreadable + t->outcomes[MODEL_FAILED] + t->outcomes[MODEL_DIFFERS];
 	int status = failed ? CLI_FAILED : CLI_DONE;
+	const unsigned *kept = t->error ? t->kept : t->outcomes;
 
 	clear_progress(t);
 	if (forget)
-		printf("untrained %u, unknown %u, failed %u\n", t->outcomes[MODEL_FORGOTTEN],
-		    t->outcomes[MODEL_UNKNOWN], failed);
+		printf("untrained %u, unknown %u, failed %u\n", kept[MODEL_FORGOTTEN],
+		    kept[MODEL_UNKNOWN], failed);
 	else
-		printf("trained %u, already known %u, moved %u, failed %u\n",
-		    t->outcomes[MODEL_LEARNED], t->outcomes[MODEL_KNOWN], t->outcomes[MODEL_MOVED],
-		    failed);
+		printf("trained %u, already known %u, moved %u, failed %u\n", kept[MODEL_LEARNED],
+		    kept[MODEL_KNOWN], kept[MODEL_MOVED], failed);
 	if (t->error)
 		status = cli_fail(t->error);
 	if (cli_interrupted()) {
@@ -297,10 +299,11 @@ cli_train(struct cli *cli, int argc, char **argv)
 		if (cli_sort_paths(cli, argc, argv, &classes, &last)) {
 			char *nothing[] = {argv[0], NULL};
 
-			more = files_from ? cli_paths(cli, 1, nothing, files_from) : NULL;
+			more = files_from ? cli_paths(cli, 1, nothing, files_from, &status) : NULL;
 			for (char **path = more; path && *path && last < CLI_LABELS; path++)
 				g_ptr_array_add(classes.paths[last], *path);
-			status = files_from && !more ? CLI_FAILED : train(cli, &classes);
+			if (!files_from || more)
+				status = train(cli, &classes);
 		}
 	}
 	for (unsigned i = 0; i < CLI_LABELS; i++)
@@ -324,7 +327,7 @@ cli_untrain(struct cli *cli, int argc, char **argv)
 
 	if (!cli_parse(cli, entries, &argc, &argv, &status))
 		return status;
-	paths = cli_paths(cli, argc, argv, files_from);
+	paths = cli_paths(cli, argc, argv, files_from, &status);
 	list[0] = paths;
-	return paths ? run(cli, list, &label, 1) : CLI_USAGE;
+	return paths ? run(cli, list, &label, 1) : status;
 }

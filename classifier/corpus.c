@@ -39,6 +39,18 @@ give(const struct corpus_visitor *visitor, const char *path, size_t number, cons
 	return visitor->message(visitor->context, name, g_memdup2(bytes, length), length);
 }
 
+/* Without the empty line that an mbox of every dialect has behind a message: in a Maildir it is not
+ * there, and the message is the same. */
+static size_t
+without_empty_line(const uint8_t *bytes, size_t length)
+{
+	size_t line = length >= 2 && bytes[length - 2] == '\r' ? 2 : 1;
+
+	if (length > line && bytes[length - 1] == '\n' && bytes[length - line - 1] == '\n')
+		return length - line;
+	return length;
+}
+
 static bool
 walk_stream(const char *path, int fd, const struct corpus_visitor *visitor)
 {
@@ -50,7 +62,11 @@ walk_stream(const char *path, int fd, const struct corpus_visitor *visitor)
 
 	while (go_on && mbox_next(mbox, &bytes, &length, &error)) {
 		number++;
-		go_on = give(visitor, path, mbox_is_mbox(mbox) ? number : 0, bytes, length);
+		if (mbox_is_mbox(mbox))
+			go_on =
+			    give(visitor, path, number, bytes, without_empty_line(bytes, length));
+		else
+			go_on = give(visitor, path, 0, bytes, length);
 	}
 	if (error)
 		visitor->failed(visitor->context, path, error);
@@ -143,6 +159,16 @@ is_no_message(const char *name)
 	return false;
 }
 
+/* In a folder only what is a file, or cannot be looked at, which is told: a FIFO or a device would
+ * be waited for. */
+static bool
+may_be_message(const char *path)
+{
+	struct stat info;
+
+	return stat(path, &info) != 0 || S_ISREG(info.st_mode);
+}
+
 /* Maildir: "unique:2,FLAGS". Drafts and what is trashed are not what somebody received. */
 static bool
 has_flag(const char *name, const char *flags)
@@ -167,8 +193,8 @@ walk_maildir(const char *path, const struct corpus_visitor *visitor)
 			const char *name = g_ptr_array_index(names, j);
 			g_autofree char *file = g_build_filename(part, name, NULL);
 
-			if (!has_flag(name, "DT") && !is_no_message(name) &&
-			    !g_file_test(file, G_FILE_TEST_IS_DIR) && !walk_file(file, visitor))
+			if (!has_flag(name, "DT") && !is_no_message(name) && may_be_message(file) &&
+			    !walk_file(file, visitor))
 				return false;
 		}
 	}
@@ -186,7 +212,8 @@ walk_folder(const char *path, const struct corpus_visitor *visitor, int depth)
 		g_autofree char *below = g_build_filename(path, name, NULL);
 		bool folder = g_file_test(below, G_FILE_TEST_IS_DIR);
 
-		if (!folder && (is_no_message(name) || (mh && !is_number(name))))
+		if (!folder &&
+		    (is_no_message(name) || (mh && !is_number(name)) || !may_be_message(below)))
 			continue;
 		if (!walk(below, visitor, depth + 1))
 			return false;

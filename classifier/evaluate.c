@@ -6,9 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The words shown for a mistake, and how many mistakes are explained. */
-#define WHY_WORDS    8
-#define WHY_MISTAKES 20
+/* The words shown for a mistake. */
+#define WHY_WORDS 8
 
 void
 sample_free(gpointer data)
@@ -48,13 +47,6 @@ is_mistake(const struct sample *sample)
 	return sample->score.verdict == (sample->spam ? VERDICT_HAM : VERDICT_SPAM);
 }
 
-/* How far on the wrong side of even. */
-static double
-wrongness(const struct sample *sample)
-{
-	return sample->spam ? -sample->score.evidence : sample->score.evidence;
-}
-
 /* The place of the heaviest word that is left, which then is none any more. */
 static size_t
 take_heaviest(struct model_reason *reasons, size_t n)
@@ -92,7 +84,6 @@ evaluate_online(
     const struct model_options *options, GPtrArray *samples, unsigned chunk, unsigned warm_up)
 {
 	struct model *model = model_new(options, NULL);
-	unsigned explained = 0;
 
 	for (size_t start = 0; start < samples->len; start += chunk) {
 		size_t end = MIN(start + chunk, samples->len);
@@ -101,10 +92,8 @@ evaluate_online(
 			struct sample *sample = sample_at(samples, i);
 
 			judge(model, sample);
-			if (i >= warm_up && is_mistake(sample) && explained < WHY_MISTAKES) {
+			if (i >= warm_up && is_mistake(sample))
 				sample->why = explain(model, sample);
-				explained++;
-			}
 		}
 		for (size_t i = start; i < end; i++)
 			learn(model, sample_at(samples, i));
@@ -135,7 +124,7 @@ evaluate_folds(const struct model_options *options, GPtrArray *samples, unsigned
 			if (!in_fold(sample, fold, folds))
 				continue;
 			judge(model, sample);
-			if (is_mistake(sample) && wrongness(sample) > 0)
+			if (is_mistake(sample))
 				sample->why = explain(model, sample);
 		}
 		model_free(model);
@@ -168,7 +157,7 @@ rank(const GPtrArray *samples, size_t first, size_t last)
 
 		g_array_append_val(ranked, r);
 	}
-	qsort(ranked->data, ranked->len, sizeof(struct ranked), by_evidence);
+	g_array_sort(ranked, by_evidence);
 	return ranked;
 }
 

@@ -112,7 +112,7 @@ main(int argc, char **argv)
 	signal(SIGPIPE, SIG_IGN);
 	if (parse_arguments(&cli, &argc, &argv, &status))
 		status = cli.command->run(&cli, argc, argv);
-	if (fflush(stdout) != 0 && status != CLI_USAGE) {
+	if ((fflush(stdout) != 0 || ferror(stdout)) && status != CLI_USAGE) {
 		fprintf(stderr, "greylag: cannot write to standard output\n");
 		status = CLI_FAILED;
 	}

@@ -137,7 +137,7 @@ append_roc(GString *html, const GPtrArray *samples, size_t first)
 
 	for (size_t i = first; i < samples->len; i++)
 		g_ptr_array_add(sorted, g_ptr_array_index(samples, i));
-	qsort(sorted->pdata, sorted->len, sizeof(gpointer), by_evidence_falling);
+	g_ptr_array_sort(sorted, by_evidence_falling);
 	begin_chart(html, "ROC curve", "ham lost, 0.01 % to 100 %", "spam caught");
 	g_string_append(html, "<polyline class=\"s\" points=\"");
 	for (guint i = 0; i < sorted->len && a.spam && a.ham; i++) {
@@ -270,7 +270,7 @@ append_mistakes(GString *html, const GPtrArray *samples, size_t first)
 
 	for (size_t i = first; i < samples->len; i++)
 		g_ptr_array_add(sorted, g_ptr_array_index(samples, i));
-	qsort(sorted->pdata, sorted->len, sizeof(gpointer), by_wrongness);
+	g_ptr_array_sort(sorted, by_wrongness);
 	g_string_append(html,
 	    "<table><tr><th>Message<th>Is<th class=\"r\">Score<th>Words that weighed most</tr>\n");
 	for (guint i = 0; i < MIN(sorted->len, MISTAKES); i++) {

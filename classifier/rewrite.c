@@ -73,14 +73,14 @@ append(GByteArray *message, const void *bytes, size_t length)
 	g_byte_array_append(message, bytes, (guint)length);
 }
 
-/* Copies the header but the fields of the own name; how far it went. */
+/* Copies the header but the fields of the own name, up to the empty line: readers of the header go
+ * on past a line that is no field, and so would find a forged one behind it. How far it went. */
 static size_t
 copy_header(const uint8_t *bytes, size_t length, GByteArray *message)
 {
 	size_t at = 0;
 
-	while (at < length && !is_empty(bytes + at, line_length(bytes + at, length - at)) &&
-	       is_field(bytes + at, line_length(bytes + at, length - at))) {
+	while (at < length && !is_empty(bytes + at, line_length(bytes + at, length - at))) {
 		size_t n = field_length(bytes + at, length - at);
 
 		if (!is_own_field(bytes + at, n))
@@ -93,9 +93,13 @@ copy_header(const uint8_t *bytes, size_t length, GByteArray *message)
 void
 rewrite_message(const uint8_t *bytes, size_t length, const char *value, GByteArray *ret_message)
 {
-	const char *end = ends_in_crlf(bytes, line_length(bytes, length)) ? "\r\n" : "\n";
 	size_t at = 0, first;
+	const char *end;
 
+	/* Of an empty message there may be no bytes. */
+	if (!length)
+		bytes = (const uint8_t *)"";
+	end = ends_in_crlf(bytes, line_length(bytes, length)) ? "\r\n" : "\n";
 	if (length >= 5 && memcmp(bytes, "From ", 5) == 0 && memchr(bytes, '\n', length)) {
 		at = line_length(bytes, length);
 		append(ret_message, bytes, at);

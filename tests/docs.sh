@@ -8,9 +8,10 @@ source=${top_srcdir:-.}
 build=${top_builddir:-.}
 daemon=$build/policyd/greylagd
 ctl=$build/policyd/greylagctl
+classifier=$build/classifier/greylag
 man5=$source/lib/greylag.conf.5
 
-for program in "$daemon" "$ctl"; do
+for program in "$daemon" "$ctl" "$classifier"; do
 	[ -x "$program" ] || bail_out "there is no $program"
 done
 
@@ -116,6 +117,58 @@ while read -r command; do
 	done <"$dir/options"
 done <"$dir/help"
 none "$dir/wrong" 'greylagctl(8) has every option of every command'
+
+# greylag.1 lists the common options before its commands, and the commands with theirs in ".It Ic".
+page1=$source/classifier/greylag.1
+"$classifier" --help | sed -n 's/^  \([a-z]*\)  *[A-Z].*/\1/p' | sort -u >"$dir/help"
+sed -n 's/^\.It Ic //p' "$page1" | sed 's/Ic \([a-z]*\)/\n\1/' |
+	sed 's/[^a-z].*//' | sort -u >"$dir/page.commands"
+diff "$dir/help" "$dir/page.commands" >"$dir/wrong"
+none "$dir/wrong" 'greylag(1) and --help have the same commands'
+ok 'there are commands' test "$(wc -l <"$dir/help")" -gt 8
+sed '/^\.Ss/,$d' "$page1" >"$dir/page"
+manual_options "$dir/page" | sort -u >"$dir/page.options"
+{
+	# Every command takes the common ones; the program by itself two more.
+	printf '%s\n' --help --version
+	"$classifier" status --help | sed -n '/--store/,$p' | grep -oE '(^|[ ,])--?[a-z][a-z-]*' |
+		tr -d ' ,' | grep -E '^-'
+} | sort -u >"$dir/common"
+diff "$dir/common" "$dir/page.options" >"$dir/wrong"
+none "$dir/wrong" 'greylag(1) has the common options'
+: >"$dir/wrong"
+while read -r command; do
+	# A short form is one of the long option's line: either will do, and ones not there will not.
+	"$classifier" "$command" --help | sed -n '/^Application Options/,$p' |
+		sed '/--store/d; /--config/d; /--option/d' |
+		sed -n 's/^  \(-[a-z-].*\)/\1/p' | sed 's/  .*//; s/=.*//' >"$dir/options"
+	awk -v command="$command" '
+		/^\.It Ic / {
+			mine = 0
+			for (i = 3; i <= NF; i++)
+				if ($i == command && $(i - 1) == "Ic")
+					mine = 1
+		}
+		/^\.El/ { mine = 0 }
+		mine' "$page1" >"$dir/page"
+	grep -oE 'Fl -?[a-z][a-z-]*' "$dir/page" | sed 's/^Fl /-/' | sort -u >"$dir/page.options"
+	while IFS=' ,' read -r one other; do
+		grep -qxF -e "$one" "$dir/page.options" ||
+			{ [ -n "$other" ] && grep -qxF -e "$other" "$dir/page.options"; } ||
+			echo "$command $one $other is not in the manual" >>"$dir/wrong"
+	done <"$dir/options"
+	while read -r option; do
+		case $command,$option in
+		train,--ham | evaluate,--ham | tune,--ham) continue ;;
+		train,--spam | evaluate,--spam | tune,--spam) continue ;;
+		esac
+		grep -qwF -e "$option" "$dir/options" || echo "$command $option is not in the help" >>"$dir/wrong"
+	done <"$dir/page.options"
+	# --files-from is told once, where paths are.
+	sed -i '/--files-from/d' "$dir/wrong"
+done <"$dir/help"
+none "$dir/wrong" 'greylag(1) has every option of every command, and no other'
+like "$(sed -n '/^A$/,/^\.Ss/p' "$page1")" 'Fl -files-from' 'and tells of --files-from'
 
 # -- reasons --
 : >"$dir/wrong"

@@ -57,7 +57,9 @@ class Load:
 
 
 def killed(tap):
-    daemon = Daemon(tap, "killed", "greylist.delay=0", "greylist.auto_whitelist_after=0")
+    # A disk that is slow for a moment must not look like a loss: answers wait for it.
+    daemon = Daemon(tap, "killed", "greylist.delay=0", "greylist.auto_whitelist_after=0",
+                    "store.timeout_ms=60000")
     dice = random.Random(6647)
     number = total = lost = unclean = 0
     for _ in range(KILLS):

@@ -2,6 +2,7 @@
 SYSTEM_TESTS = \
 	tests/layers.py \
 	tests/system/faults.py \
+	tests/system/greylag.sh \
 	tests/system/greylagctl.sh \
 	tests/system/life.py \
 	tests/system/postfix.sh \
@@ -23,3 +24,60 @@ tests_system_fill_SOURCES = tests/system/fill.c
 tests_system_fill_LDADD = $(POLICYD_LIBS)
 clean-local:
 	rm -rf tests/system/screenshots
+	tests/system/tap.sh
+# Sample mail, written for the tests and for contrib/run.
+EXTRA_DIST += \
+	tests/data/ham/bounce.eml \
+	tests/data/ham/bug-report.eml \
+	tests/data/ham/calendar.eml \
+	tests/data/ham/chinese-colleague.eml \
+	tests/data/ham/chinese-library.eml \
+	tests/data/ham/choir.eml \
+	tests/data/ham/cron.eml \
+	tests/data/ham/dentist.eml \
+	tests/data/ham/dinner.eml \
+	tests/data/ham/french-friend.eml \
+	tests/data/ham/french-school.eml \
+	tests/data/ham/german-friend.eml \
+	tests/data/ham/german-invoice.eml \
+	tests/data/ham/list-digest.eml \
+	tests/data/ham/lost-umbrella.eml \
+	tests/data/ham/meeting-reply.eml \
+	tests/data/ham/meeting.eml \
+	tests/data/ham/neighbour.eml \
+	tests/data/ham/newsletter-astronomy.eml \
+	tests/data/ham/newsletter-garden.eml \
+	tests/data/ham/order.eml \
+	tests/data/ham/patch-review.eml \
+	tests/data/ham/patch.eml \
+	tests/data/ham/photos.eml \
+	tests/data/ham/receipt.eml \
+	tests/data/spam/bank-phish.eml \
+	tests/data/spam/casino.eml \
+	tests/data/spam/chinese-spam-2.eml \
+	tests/data/spam/chinese-spam.eml \
+	tests/data/spam/crypto.eml \
+	tests/data/spam/dating.eml \
+	tests/data/spam/debt.eml \
+	tests/data/spam/french-spam.eml \
+	tests/data/spam/german-spam-2.eml \
+	tests/data/spam/german-spam.eml \
+	tests/data/spam/inheritance-2.eml \
+	tests/data/spam/inheritance.eml \
+	tests/data/spam/loan.eml \
+	tests/data/spam/lottery.eml \
+	tests/data/spam/mailbox-phish.eml \
+	tests/data/spam/parcel-phish.eml \
+	tests/data/spam/pills-2.eml \
+	tests/data/spam/pills.eml \
+	tests/data/spam/replica-2.eml \
+	tests/data/spam/replica.eml \
+	tests/data/spam/seo.eml \
+	tests/data/spam/software.eml \
+	tests/data/spam/stocks.eml \
+	tests/data/spam/weight.eml \
+	tests/data/spam/work-home.eml \
+	tests/data/ham-new-list.eml \
+	tests/data/ham-new.eml \
+	tests/data/spam-new-loan.eml \
+	tests/data/spam-new.eml

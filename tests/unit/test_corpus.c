@@ -1,5 +1,6 @@
 #include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include <glib.h>
 #include <glib/gstdio.h>
@@ -197,6 +198,57 @@ test_folder(void)
 	remove_tree(root);
 }
 
+/* The bytes that were given last, with line ends to be seen. */
+static bool
+keep_last(void *context, const char *name G_GNUC_UNUSED, uint8_t *bytes, size_t length)
+{
+	char **last = context;
+
+	g_free(*last);
+	*last = g_strndup((const char *)bytes, length);
+	g_free(bytes);
+	return true;
+}
+
+/* Neither the From_ line nor the empty line behind it differ between an mbox and a Maildir: the
+ * first is the canonical form's matter, the second is here. */
+static void
+test_empty_line(void)
+{
+	static const char *const boxes[] = {
+	    "From a@b 00:00\n" MESSAGE("a") "\n",
+	    "From a@b 00:00\n" MESSAGE("x") "\nFrom a@b 00:00\n" MESSAGE("a") "\n",
+	    "From a@b 00:00\n" MESSAGE("a"),
+	};
+
+	for (size_t i = 0; i < G_N_ELEMENTS(boxes); i++) {
+		g_autofree char *root = make_root();
+		g_autofree char *path = g_build_filename(root, "m", NULL);
+		g_autofree char *last = NULL;
+		struct corpus_visitor visitor = {keep_last, on_failed, &last};
+
+		put(root, "m", boxes[i]);
+		corpus_walk(path, &visitor);
+		g_assert_cmpstr(last, ==, "From a@b 00:00\n" MESSAGE("a"));
+		remove_tree(root);
+	}
+}
+
+static void
+test_fifo(void)
+{
+	g_autofree char *root = make_root();
+	g_autofree char *fifo = g_build_filename(root, "fifo", NULL);
+	struct visit visit = {0};
+
+	put(root, "1", MESSAGE("a"));
+	g_assert_cmpint(mkfifo(fifo, 0600), ==, 0);
+	g_autofree char *seen = walk(root, "", &visit);
+	g_assert_cmpstr(seen, ==, "/1:a;");
+	g_assert_cmpuint(visit.failed, ==, 0);
+	remove_tree(root);
+}
+
 static void
 test_failures_are_told(void)
 {
@@ -282,6 +334,8 @@ main(int argc, char **argv)
 
 		g_test_add_data_func(path, GSIZE_TO_POINTER(i), test_mailbox);
 	}
+	g_test_add_func("/corpus/an-mbox-gives-no-empty-line-behind-a-message", test_empty_line);
+	g_test_add_func("/corpus/a-FIFO-in-a-folder-is-not-waited-for", test_fifo);
 	g_test_add_func("/corpus/of-a-maildir-cur-and-new-alone", test_maildir);
 	g_test_add_func("/corpus/mh-by-numbers", test_mh);
 	g_test_add_func("/corpus/a-folder-with-all-below", test_folder);

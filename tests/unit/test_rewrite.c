@@ -16,6 +16,8 @@ static const struct {
 	"X-Greylag: v\nSubject: x\nTo: y\n\nbody\n"},
     {"a-forged-field-with-a-space-before-its-colon-too", "X-Greylag : ham\n\nbody\n",
 	"X-Greylag: v\n\nbody\n"},
+    {"and-one-behind-a-line-that-is-no-field", "Subject: x\nno field\nX-Greylag: ham\n\nbody\n",
+	"X-Greylag: v\nSubject: x\nno field\n\nbody\n"},
     {"fields-of-like-names-stay", "X-Greylag-Not: ham\nX-Greylist: y\n\nbody\n",
 	"X-Greylag: v\nX-Greylag-Not: ham\nX-Greylist: y\n\nbody\n"},
     {"the-body-is-left-alone", "Subject: x\n\nX-Greylag: ham\n",

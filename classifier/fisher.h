@@ -1,8 +1,10 @@
 /*
  * Robinson's probability of a word and Fisher's combination of them.
  *
- *	p(w) = (spam/SPAM) / (spam/SPAM + ham/HAM), messages with the word of all messages of a
- *class f(w) = (robs·robx + n·p(w)) / (robs + n), n = spam + ham
+ *	p(w) = (spam/SPAM) / (spam/SPAM + ham/HAM)
+ *	f(w) = (robs·robx + n·p(w)) / (robs + n), n = spam + ham
+ *
+ * where spam and ham are messages with the word, SPAM and HAM all messages of the class.
  *
  * G. Robinson, "A Statistical Approach to the Spam Problem", Linux Journal 107, March 2003. The
  * f(w) that are further than min_dev from 0.5 are combined by R. A. Fisher's method: -2 Σ ln f is

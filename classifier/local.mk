@@ -10,7 +10,6 @@ classifier_libclassify_a_SOURCES = \
 	classifier/fisher.c classifier/fisher.h \
 	classifier/html.c classifier/html.h \
 	classifier/mbox.c classifier/mbox.h \
-	classifier/measure.c classifier/measure.h \
 	classifier/message.c classifier/message.h \
 	classifier/mime.c classifier/mime.h \
 	classifier/rewrite.c classifier/rewrite.h \

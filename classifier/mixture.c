@@ -110,7 +110,7 @@ mixture_step_negated(const struct mixture_step *step)
 {
 	struct mixture_step negated;
 	for (unsigned i = 0; i < MIXTURE_CELLS; i++)
-		negated.cells[i] = -step->cells[i];
+		negated.cells[i] = (int32_t)(0u - (uint32_t)step->cells[i]);
 	return negated;
 }
 

@@ -104,6 +104,13 @@ model_has_stepped(const struct model *model)
 	return any;
 }
 
+/* So much of MORE as can be added to SUM: a list may hold any number, and be imported twice. */
+static int32_t
+count_room(int32_t sum, uint32_t more)
+{
+	return (int32_t)MIN(more, (uint32_t)(INT32_MAX - MAX(sum, 0)));
+}
+
 void
 model_import_token(
     struct model *model, const char *text, size_t length, struct fisher_counts counts, uint32_t day)
@@ -112,17 +119,23 @@ model_import_token(
 	    .text = text, .length = length, .hash = token_hash(text, length)};
 	uint32_t slot = token_slot(token.hash);
 	struct slots slots = {.list = &slot, .count = 1};
+	const struct voice_sums *sums = model_gather(model, MODEL_COUNTS, &slots);
 	struct voice_step step = {
-	    .z = (int32_t)MIN(counts.spam, INT32_MAX), .n = (int32_t)MIN(counts.ham, INT32_MAX)};
+	    .z = count_room(sums != NULL ? sums->z : 0, counts.spam),
+	    .n = count_room(sums != NULL ? sums->n : 0, counts.ham),
+	};
 	model_add(model, MODEL_COUNTS, &slots, &step);
-	model_word_add(model, &token, step.z, step.n, day);
+	model_word_add(model, &token, (int32_t)MIN(counts.spam, INT32_MAX),
+	    (int32_t)MIN(counts.ham, INT32_MAX), day);
 }
 
 void
 model_import_totals(struct model *model, struct fisher_counts totals)
 {
-	model->head[MODEL_HEAD_IMPORTED_SPAM] += (int32_t)MIN(totals.spam, INT32_MAX / 2);
-	model->head[MODEL_HEAD_IMPORTED_HAM] += (int32_t)MIN(totals.ham, INT32_MAX / 2);
+	int32_t *spam = &model->head[MODEL_HEAD_IMPORTED_SPAM];
+	int32_t *ham = &model->head[MODEL_HEAD_IMPORTED_HAM];
+	*spam += count_room(*spam, totals.spam);
+	*ham += count_room(*ham, totals.ham);
 }
 
 static void
@@ -131,7 +144,8 @@ drain_head(struct model *model, const struct model_sink *sink)
 	struct model_cell cells[MODEL_HEAD_CELLS];
 	size_t count = 0;
 	for (uint32_t i = 0; i < MODEL_HEAD_CELLS; i++) {
-		int32_t delta = model->head[i] - model->stored_head[i];
+		int32_t delta =
+		    (int32_t)((uint32_t)model->head[i] - (uint32_t)model->stored_head[i]);
 		if (delta == 0)
 			continue;
 		bool maximum = i == MODEL_HEAD_LOWERINGS_SPAM || i == MODEL_HEAD_LOWERINGS_HAM;

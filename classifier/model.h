@@ -10,10 +10,10 @@
  *	tokens     for each token: 1 to spam or ham; its day becomes at least the message's
  *	slots      in the table of each voice, at each of the message's slots: step.z to z, step.n
  *	           to n; in the table of counts, at each slot of its words: 1 to spam or ham
- *	head       1 to spam or ham; of each voice step.bias_z, step.bias_n, step.taken; the cells
- *of the mixture's step; bytes of memory taken registry   an entry under the message's digest, with
- *just these numbers memory     the message's slots under its digest, if it is among those
- *remembered
+ *	head       1 to spam or ham; of each voice step.bias_z, step.bias_n, step.taken; the
+ *	           cells of the mixture's step; bytes of memory taken
+ *	registry   an entry under the message's digest, with just these numbers
+ *	memory     the message's slots under its digest, if it is among those remembered
  *
  * and, with rehearsal on, for each remembered message that is drawn: a step to its slots, to the
  * biases, and to the steps in that message's registry entry. So an entry always holds the sum of
@@ -24,7 +24,7 @@
  * The table of counts holds what tokens hold, by slot instead of by text, so that scoring needs no
  * look-up by text and the memory's messages can be scored without their own counts. Some tokens
  * share a slot: measured, that costs nothing at one token a slot and a tenth of the ranking at
- *five.
+ * five.
  *
  * -- As cells (db/store.h: signed 32-bit numbers that are changed by adding) --
  *
@@ -182,8 +182,9 @@ enum model_learned {
 	MODEL_MOVED,     /* was learned as the other class, which was undone first */
 	MODEL_FORGOTTEN, /* by model_unlearn() */
 	MODEL_UNKNOWN,   /* model_unlearn(): was never learned */
-	MODEL_DIFFERS,   /* model_unlearn(): it is read otherwise than when it was learned, and not
-			    remembered: cannot be undone exactly; nothing changed */
+	MODEL_DIFFERS,   /* model_unlearn(): its words are read otherwise than when it was learned,
+			    or its n-grams are and it is not remembered: cannot be undone exactly;
+			    nothing changed */
 	MODEL_FAILED,    /* the source failed */
 };
 

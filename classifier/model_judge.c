@@ -14,8 +14,8 @@ score_fisher(struct model *model, const struct slots *words, struct fisher_count
 	totals.spam -= MIN(own.spam, totals.spam);
 	totals.ham -= MIN(own.ham, totals.ham);
 	for (size_t i = 0; i < words->count; i++) {
-		int32_t spam = counts[i].z - (int32_t)own.spam;
-		int32_t ham = counts[i].n - (int32_t)own.ham;
+		int64_t spam = (int64_t)counts[i].z - own.spam;
+		int64_t ham = (int64_t)counts[i].n - own.ham;
 		double word = fisher_word(&model->options.fisher, totals,
 		    (struct fisher_counts){(uint32_t)MAX(spam, 0), (uint32_t)MAX(ham, 0)});
 		if (fisher_is_used(&model->options.fisher, word))
@@ -55,6 +55,13 @@ model_score_all(struct model *model, const struct features *features, struct fis
 	logits.present[MIXTURE_FISHER] = totals.spam > own.spam && totals.ham > own.ham;
 	*ret_logits = logits;
 	return true;
+}
+
+static bool
+is_imported_only(const struct model *model)
+{
+	struct fisher_counts list = model_imported_counts(model);
+	return (list.spam > 0 || list.ham > 0) && !model_has_stepped(model);
 }
 
 /* An imported word list is all there is: as bogofilter would. */
@@ -114,9 +121,9 @@ model_judge(struct model *model, const struct tokens *tokens, const struct featu
 {
 	const struct mixture_options *options = &model->options.mixture;
 	struct mixture_step weights = model_mixture(model);
-	struct fisher_counts list = model_imported_counts(model), all = model_seen_counts(model);
+	struct fisher_counts all = model_seen_counts(model);
 	struct model_score score = {0};
-	if ((list.spam > 0 || list.ham > 0) && !model_has_stepped(model))
+	if (is_imported_only(model))
 		return judge_imported(model, tokens, ret_score);
 	if (!model_score_all(
 		model, features, (struct fisher_counts){0}, &score.logits, &score.fisher))
@@ -146,7 +153,7 @@ model_explain(struct model *model, const struct tokens *tokens, const struct fea
 	const struct slots *words = &features->voices[VOICE_WORDS];
 	const struct voice_options *voice = &model->options.voices[VOICE_WORDS];
 	const struct fisher_options *fisher =
-	    model_has_stepped(model) ? &model->options.fisher : &model->options.imported;
+	    is_imported_only(model) ? &model->options.imported : &model->options.fisher;
 	g_autofree struct fisher_counts *counts = g_new(struct fisher_counts, tokens->count + 1);
 	if (!model_words_count(model, tokens, counts))
 		return false;

@@ -163,6 +163,14 @@ model_recall_around(struct model *model, bool spam, const uint8_t point[CANONICA
 
 /* -- what is kept -- */
 
+/* BYTES more of one class, or less. */
+static void
+count_memory(struct model *model, bool spam, int64_t bytes)
+{
+	int32_t *cell = &model->head[spam ? MODEL_HEAD_MEMORY_SPAM : MODEL_HEAD_MEMORY_HAM];
+	*cell = (int32_t)CLAMP(*cell + bytes, INT32_MIN, INT32_MAX);
+}
+
 bool
 model_forget(struct model *model, const struct features *features, bool spam)
 {
@@ -176,17 +184,26 @@ model_forget(struct model *model, const struct features *features, bool spam)
 	g_clear_pointer(&memo->slots, g_free);
 	memo->dirty = true;
 	rehearsal_encode(features, bytes);
-	model->head[spam ? MODEL_HEAD_MEMORY_SPAM : MODEL_HEAD_MEMORY_HAM] -= (int32_t)bytes->len;
+	count_memory(model, spam, -(int64_t)bytes->len);
 	return true;
 }
 
+/* Bytes of one class, as the head says. Hosts that let the same message go at the same time may
+ * together have counted it twice. */
+static size_t
+remembered_bytes(const struct model *model, bool spam)
+{
+	return (size_t)MAX(model->head[spam ? MODEL_HEAD_MEMORY_SPAM : MODEL_HEAD_MEMORY_HAM], 0);
+}
+
+/* *RET_ANY says whether anything of the class is left. */
 static bool
-evict_above_ceiling(struct model *model, bool spam)
+evict_above_ceiling(struct model *model, bool spam, bool *ret_any)
 {
 	unsigned lowerings =
 	    (unsigned)model->head[spam ? MODEL_HEAD_LOWERINGS_SPAM : MODEL_HEAD_LOWERINGS_HAM];
 	uint8_t point[CANONICAL_DIGEST_SIZE] = {0};
-	bool more = true, failed = false;
+	bool more = true, failed = false, any = false;
 	while (more && !failed) {
 		struct features features;
 		bool found;
@@ -195,27 +212,31 @@ evict_above_ceiling(struct model *model, bool spam)
 		if (!found)
 			break;
 		memcpy(point, features.digest, sizeof(point));
-		failed = !rehearsal_keeps(features.digest, lowerings) &&
-			 !model_forget(model, &features, spam);
+		bool keeps = rehearsal_keeps(features.digest, lowerings);
+		any |= keeps;
+		failed = !keeps && !model_forget(model, &features, spam);
 		features_clear(&features);
 		more = model_digest_next(point);
 	}
+	*ret_any = any;
 	return !failed;
 }
 
 static bool
 make_room(struct model *model)
 {
-	const int32_t *spam = &model->head[MODEL_HEAD_MEMORY_SPAM];
-	const int32_t *ham = &model->head[MODEL_HEAD_MEMORY_HAM];
-	while (
-	    (size_t)*spam + (size_t)*ham > model->options.memory_bytes && (*spam > 0 || *ham > 0)) {
-		bool larger = *spam > *ham;
+	for (;;) {
+		size_t spam = remembered_bytes(model, true), ham = remembered_bytes(model, false);
+		bool larger = spam > ham, any;
+		if (spam + ham <= model->options.memory_bytes)
+			return true;
 		model->head[larger ? MODEL_HEAD_LOWERINGS_SPAM : MODEL_HEAD_LOWERINGS_HAM]++;
-		if (!evict_above_ceiling(model, larger))
+		if (!evict_above_ceiling(model, larger, &any))
 			return false;
+		/* Whatever was counted: nothing takes no room. */
+		if (!any)
+			model->head[larger ? MODEL_HEAD_MEMORY_SPAM : MODEL_HEAD_MEMORY_HAM] = 0;
 	}
-	return true;
 }
 
 bool
@@ -237,7 +258,7 @@ model_remember(struct model *model, const struct features *features, bool spam)
 	memo->dirty = true;
 	record->entry.remembered = true;
 	model->waiting += memo->length;
-	model->head[spam ? MODEL_HEAD_MEMORY_SPAM : MODEL_HEAD_MEMORY_HAM] += (int32_t)memo->length;
+	count_memory(model, spam, (int64_t)memo->length);
 	return make_room(model);
 }
 

@@ -43,6 +43,13 @@ model_preloaded(struct model *model)
 			model->tables[i].base = g_new0(struct voice_sums, VOICE_SLOTS);
 }
 
+/* What a damaged store has must not lead to undefined behaviour. */
+static void
+wrapping_add(int32_t *sum, int32_t number)
+{
+	*sum = (int32_t)((uint32_t)*sum + (uint32_t)number);
+}
+
 static bool
 gather_base(struct model *model, unsigned table, const struct slots *slots)
 {
@@ -70,8 +77,8 @@ model_gather(struct model *model, unsigned table, const struct slots *slots)
 	for (size_t i = 0; of->any_dirty && i < slots->count; i++) {
 		const struct voice_sums *delta = &of->delta[slots->list[i]];
 		struct voice_sums *sums = &model->sums[i];
-		sums->z = (int32_t)((uint32_t)sums->z + (uint32_t)delta->z);
-		sums->n = (int32_t)((uint32_t)sums->n + (uint32_t)delta->n);
+		wrapping_add(&sums->z, delta->z);
+		wrapping_add(&sums->n, delta->n);
 	}
 	return model->sums;
 }
@@ -94,9 +101,9 @@ model_add_step(struct model *model, enum voice_name voice, const struct slots *s
     const struct voice_step *step)
 {
 	model_add(model, voice, slots, step);
-	model->head[MODEL_HEAD_BIAS_Z + voice] += step->bias_z;
-	model->head[MODEL_HEAD_BIAS_N + voice] += step->bias_n;
-	model->head[MODEL_HEAD_TAKEN + voice] += step->taken;
+	wrapping_add(&model->head[MODEL_HEAD_BIAS_Z + voice], step->bias_z);
+	wrapping_add(&model->head[MODEL_HEAD_BIAS_N + voice], step->bias_n);
+	wrapping_add(&model->head[MODEL_HEAD_TAKEN + voice], step->taken);
 }
 
 /* The changes of one page as cells, which are then part of the base. */
@@ -114,8 +121,8 @@ drain_page(struct model_table *table, uint32_t page, struct model_cell *ret_cell
 		if (delta->n != 0)
 			ret_cells[count++] = (struct model_cell){index + 1, delta->n};
 		if (table->base != NULL) {
-			table->base[slot].z += delta->z;
-			table->base[slot].n += delta->n;
+			wrapping_add(&table->base[slot].z, delta->z);
+			wrapping_add(&table->base[slot].n, delta->n);
 		}
 		*delta = (struct voice_sums){0};
 	}

@@ -25,6 +25,13 @@ word_new(struct model *model, const struct model_token *token)
 	return word;
 }
 
+/* An imported list may hold any number, and be imported twice. */
+static int32_t
+saturating_add(int32_t a, int32_t b)
+{
+	return (int32_t)CLAMP((int64_t)a + b, INT32_MIN, INT32_MAX);
+}
+
 void
 model_word_add(
     struct model *model, const struct model_token *token, int32_t spam, int32_t ham, uint32_t day)
@@ -32,8 +39,8 @@ model_word_add(
 	struct model_word *word = g_hash_table_lookup(model->words, &token->hash);
 	if (word == NULL)
 		word = word_new(model, token);
-	word->spam += spam;
-	word->ham += ham;
+	word->spam = saturating_add(word->spam, spam);
+	word->ham = saturating_add(word->ham, ham);
 	word->day = MAX(word->day, day);
 	word->dirty = true;
 }

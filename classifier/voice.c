@@ -91,14 +91,21 @@ voice_step_add(struct voice_step *step, const struct voice_step *more)
 	return true;
 }
 
+/* Wraps where a record from a damaged store would overflow. */
+static int32_t
+negated(int32_t number)
+{
+	return (int32_t)(0u - (uint32_t)number);
+}
+
 struct voice_step
 voice_step_negated(const struct voice_step *step)
 {
-	return (struct voice_step){.z = -step->z,
-	    .n = -step->n,
-	    .bias_z = -step->bias_z,
-	    .bias_n = -step->bias_n,
-	    .taken = -step->taken};
+	return (struct voice_step){.z = negated(step->z),
+	    .n = negated(step->n),
+	    .bias_z = negated(step->bias_z),
+	    .bias_n = negated(step->bias_n),
+	    .taken = negated(step->taken)};
 }
 
 void

@@ -3,6 +3,7 @@
 EXTRA_PROGRAMS += tests/bench/bench_store tests/bench/floor tests/bench/load
 CLEANFILES += tests/bench/bench_store tests/bench/floor tests/bench/load
 EXTRA_DIST += tests/bench/harm.py tests/bench/harm.sh tests/bench/policy.py tests/bench/scrapes.py
+EXTRA_DIST += tests/bench/accuracy.py tests/bench/harm.py tests/bench/harm.sh tests/bench/policy.py
 
 tests_bench_bench_store_SOURCES = tests/bench/bench_store.c
 tests_bench_bench_store_LDADD = $(DB_LIBS)
@@ -16,4 +17,10 @@ bench: all tests/bench/bench_store$(EXEEXT) tests/bench/floor$(EXEEXT) tests/ben
 bench-harm: all
 	top_builddir=. $(srcdir)/tests/bench/harm.sh
 
-.PHONY: bench bench-harm
+# The classifier's accuracy, beside bogofilter where it is installed: CORPUS is an index, as
+# contrib/fetch-corpus makes it, CASES the cases (all without it).
+CORPUS = build/corpus/index
+bench-accuracy: classifier/greylag$(EXEEXT)
+	python3 $(srcdir)/tests/bench/accuracy.py --build . $(CORPUS) $(CASES)
+
+.PHONY: bench bench-accuracy bench-harm

@@ -39,7 +39,6 @@ TESTS += tests/unit/test_rewrite
 tests_unit_test_rewrite_SOURCES = tests/unit/test_rewrite.c
 tests_unit_test_rewrite_LDADD = $(CLASSIFY_LIBS)
 
-
 check_PROGRAMS += tests/unit/test_registry
 TESTS += tests/unit/test_registry
 tests_unit_test_registry_SOURCES = tests/unit/test_registry.c
@@ -59,3 +58,40 @@ check_PROGRAMS += tests/unit/test_evaluate
 TESTS += tests/unit/test_evaluate
 tests_unit_test_evaluate_SOURCES = tests/unit/test_evaluate.c
 tests_unit_test_evaluate_LDADD = $(CLASSIFY_LIBS)
+
+check_PROGRAMS += tests/unit/test_fisher
+TESTS += tests/unit/test_fisher
+tests_unit_test_fisher_SOURCES = tests/unit/test_fisher.c
+tests_unit_test_fisher_LDADD = $(CLASSIFY_LIBS)
+
+check_PROGRAMS += tests/unit/test_voice
+TESTS += tests/unit/test_voice
+tests_unit_test_voice_SOURCES = tests/unit/test_voice.c
+tests_unit_test_voice_LDADD = $(CLASSIFY_LIBS)
+
+check_PROGRAMS += tests/unit/test_ngrams
+TESTS += tests/unit/test_ngrams
+tests_unit_test_ngrams_SOURCES = tests/unit/test_ngrams.c
+tests_unit_test_ngrams_LDADD = $(CLASSIFY_LIBS)
+
+check_PROGRAMS += tests/unit/test_mixture
+TESTS += tests/unit/test_mixture
+tests_unit_test_mixture_SOURCES = tests/unit/test_mixture.c
+tests_unit_test_mixture_LDADD = $(CLASSIFY_LIBS)
+
+check_PROGRAMS += tests/unit/test_rehearsal
+TESTS += tests/unit/test_rehearsal
+tests_unit_test_rehearsal_SOURCES = tests/unit/test_rehearsal.c
+tests_unit_test_rehearsal_LDADD = $(CLASSIFY_LIBS)
+
+check_PROGRAMS += tests/unit/test_model
+TESTS += tests/unit/test_model
+tests_unit_test_model_SOURCES = tests/unit/test_model.c \
+	tests/unit/model_world.c tests/unit/model_world.h
+tests_unit_test_model_LDADD = $(CLASSIFY_LIBS)
+
+check_PROGRAMS += tests/unit/test_model_limits
+TESTS += tests/unit/test_model_limits
+tests_unit_test_model_limits_SOURCES = tests/unit/test_model_limits.c \
+	tests/unit/model_world.c tests/unit/model_world.h
+tests_unit_test_model_limits_LDADD = $(CLASSIFY_LIBS)

@@ -504,7 +504,7 @@ batch_add(struct batch *batch, struct change change, const struct model_cell *ce
 bool
 bank_head_is_maximum(uint32_t head_cell)
 {
-	return head_cell == MODEL_HEAD_LOWERINGS_SPAM || head_cell == MODEL_HEAD_LOWERINGS_HAM;
+	return head_cell >= MODEL_HEAD_MAXIMA;
 }
 
 static void

@@ -23,6 +23,12 @@ mixture_voice_name(unsigned voice)
 	return voice_names[voice];
 }
 
+/*
+ * Cut-offs, measured on the SpamAssassin corpus in order of time (ham called spam, spam caught,
+ * unsure, in percent): 0.95 0.076 88.7 3.3; 0.96 0.076 87.6 3.5; shuffled, mean of five, 0.95 0.070
+ * 93.7 2.4. A rate of 0.005 or 0.0005 changes the ranking there by a fiftieth; other corpora, where
+ * a voice is much better than the others, need it to be no slower.
+ */
 struct mixture_options
 mixture_options_default(void)
 {

@@ -30,7 +30,7 @@
  *
  *	slots      page slot / 510 of a table; cell 2 * (slot % 510) is z or spam, the next n or ham
  *	tokens     spam, ham, day (STORE_MAX)
- *	head       enum model_head_cell (STORE_MAX for the lowerings)
+ *	head       enum model_head_cell (STORE_MAX from MODEL_HEAD_MAXIMA on)
  *
  * A model belongs to one thread.
  */
@@ -67,9 +67,11 @@ enum model_head_cell {
 	MODEL_HEAD_MIXTURE = MODEL_HEAD_TAKEN + VOICES,
 	MODEL_HEAD_MEMORY_SPAM = MODEL_HEAD_MIXTURE + MIXTURE_CELLS, /* bytes remembered */
 	MODEL_HEAD_MEMORY_HAM,
-	MODEL_HEAD_LOWERINGS_SPAM, /* of the memory's ceilings; merged by their maximum */
+	/* These are merged by their maximum: */
+	MODEL_HEAD_LOWERINGS_SPAM, /* of the memory's ceilings */
 	MODEL_HEAD_LOWERINGS_HAM,
 	MODEL_HEAD_CELLS,
+	MODEL_HEAD_MAXIMA = MODEL_HEAD_LOWERINGS_SPAM,
 };
 
 struct model_options {
@@ -135,7 +137,7 @@ struct model_cell {
 /* What has changed since the last drain; pointers are valid during the call only. */
 struct model_sink {
 	void *context;
-	/* Those of the lowerings are values to be merged by their maximum, not deltas. */
+	/* From MODEL_HEAD_MAXIMA on values to be merged by their maximum, not deltas. */
 	void (*head)(void *context, const struct model_cell *cells, size_t count);
 	void (*token)(void *context, const struct model_token *token, int32_t spam, int32_t ham,
 	    uint32_t day);

@@ -1,11 +1,14 @@
+#include <math.h>
 #include <string.h>
 #include "classifier/model_state.h"
 
-/* One step of one voice on a message; it is added to what the message's entry holds. */
+/* One step of one voice on a message; it is added to what the message's entry holds. With FORCE
+ * it is as large as if the voice had no opinion, unless that is beyond what the mixture hears. */
 static bool
-step_voice(struct model *model, enum voice_name voice, const struct features *features, bool spam,
+step_voice(struct model *model, enum voice_name voice, const struct features *features, bool force,
     struct model_entry *entry)
 {
+	bool spam = entry->spam;
 	const struct slots *slots = &features->voices[voice];
 	const struct voice_options *options = &model->options.voices[voice];
 	const struct voice_sums *sums = model_gather(model, voice, slots);
@@ -14,6 +17,8 @@ step_voice(struct model *model, enum voice_name voice, const struct features *fe
 	if (sums == NULL)
 		return false;
 	double score = voice_score(options, sums, slots->count, own_bias);
+	if (force && fabs(score) < model->options.mixture.clip)
+		score = spam ? fmin(score, 0) : fmax(score, 0);
 	if (voice_learn(options, score, slots->count, spam, &step) &&
 	    voice_fits(sums, slots->count, own_bias, &step) &&
 	    voice_step_add(&entry->steps[voice], &step))
@@ -21,15 +26,21 @@ step_voice(struct model *model, enum voice_name voice, const struct features *fe
 	return true;
 }
 
-bool
-model_step_voices(struct model *model, const struct features *features, struct model_record *record)
+static bool
+step_voices(
+    struct model *model, const struct features *features, bool force, struct model_record *record)
 {
-	struct model_entry *entry = &record->entry;
 	for (enum voice_name voice = 0; voice < VOICES; voice++)
-		if (!step_voice(model, voice, features, entry->spam, entry))
+		if (!step_voice(model, voice, features, force, &record->entry))
 			return false;
 	record->dirty = true;
 	return true;
+}
+
+bool
+model_step_voices(struct model *model, const struct features *features, struct model_record *record)
+{
+	return step_voices(model, features, false, record);
 }
 
 void
@@ -125,7 +136,7 @@ mend(struct model *model, const struct tokens *tokens, const struct features *fe
 		if (report->right || !model_has_stepped(model) || report->after.young ||
 		    more >= model->options.corrections)
 			return true;
-		if (!model_step_voices(model, features, record))
+		if (!step_voices(model, features, true, record))
 			return false;
 		report->steps++;
 	}

@@ -1,7 +1,13 @@
 #include <string.h>
 #include "classifier/model_state.h"
 
-/* A run that learned so many messages, and this part of all, counts as a bulk run. */
+/*
+ * A run that learned so many messages, and this part of all, counts as a bulk run; rehearsal alone
+ * keeps up with smaller ones. Rebuilding at every growth by a fifth, also by many small runs, was
+ * measured in chunks of 100: 0.067 instead of 0.068 in order of time, 0.0241 instead of 0.0225
+ * shuffled, and 91 instead of 89 % of spam caught in order of time; with draws in it too 0.063,
+ * 0.0223, 90 %, at four times the cost.
+ */
 #define REBUILD_RUN   200
 #define REBUILD_SHARE 5
 

@@ -109,13 +109,13 @@ assert_as_naive(struct ngrams *ngrams, const char *text)
 	const struct token_options options = token_options_default();
 	struct message *message = read_message(text);
 	g_autoptr(GString) lead = g_string_new(NULL);
-	size_t raw = MIN(message->canonical.length, 3500);
+	size_t raw = MIN(message->canonical.length, NGRAMS_RAW_BYTES);
 	struct tokens tokens = {0};
 	struct features features;
 
 	tokens_init(&tokens);
 	tokens_read(&tokens, message, &options);
-	message_lead(message, 1500, lead);
+	message_lead(message, NGRAMS_TEXT_BYTES, lead);
 	ngrams_read(ngrams, message, &tokens, &features);
 	assert_slots(&features.voices[VOICE_WORDS], naive_words(&tokens));
 	assert_slots(&features.voices[VOICE_RAW], naive_grams(message->canonical.bytes, raw, 4));

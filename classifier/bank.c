@@ -41,9 +41,15 @@ bank_open(const struct settings *settings, const char *uri, enum bank_access acc
 	    .token_only = true,
 	    .map_size = (uint64_t)settings_number(settings, SETTING_STORE_MAP_SIZE),
 	};
-	struct store *store = store_open(&options, error);
+	struct store *store;
 	struct bank *bank;
 
+	if (store_is_shared(full)) {
+		g_set_error(error, STORE_ERROR, 0,
+		    "%s: what is learned is kept in lmdb:FOLDER only; name one with --store", uri);
+		return NULL;
+	}
+	store = store_open(&options, error);
 	if (!store)
 		return NULL;
 	bank = g_new0(struct bank, 1);

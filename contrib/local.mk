@@ -6,6 +6,7 @@ EXTRA_DIST += \
 	contrib/packages.sh \
 	contrib/postfix/main.cf.greylag \
 	contrib/postfix/master.cf.spawn \
+	contrib/redis/redis.conf \
 	contrib/run \
 	contrib/systemd/greylagd.service \
 	contrib/systemd/greylagd.socket

@@ -7,4 +7,16 @@ db_libdb_a_SOURCES = \
 	db/store_lmdb.c db/store_lmdb.h \
 	db/store_lmdb_writer.c \
 	db/store_mem.c
-DB_LIBS = db/libdb.a $(LMDB_LIBS) $(LIB_LIBS) -lpthread
+if REDIS
+db_libdb_a_SOURCES += \
+	db/store_redis.c \
+	db/store_redis_care.c \
+	db/store_redis_link.c db/store_redis_link.h \
+	db/store_redis_op.c db/store_redis_op.h \
+	db/store_redis_scan.c \
+	db/store_redis_script.c db/store_redis_script.h \
+	db/store_redis_update.c \
+	db/store_redis_uri.c db/store_redis_uri.h
+endif
+dist_man_MANS += db/greylag-redis.7
+DB_LIBS = db/libdb.a $(REDIS_LIBS) $(LMDB_LIBS) $(LIB_LIBS) -lpthread

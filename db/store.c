@@ -12,7 +12,14 @@
 
 #include "db/store_driver.h"
 
-static const struct store_driver *const drivers[] = {&store_lmdb_driver, &store_mem_driver};
+static const struct store_driver *const drivers[] = {
+    &store_lmdb_driver,
+    &store_mem_driver,
+#ifdef HAVE_REDIS
+    &store_redis_driver,
+    &store_redis_unix_driver,
+#endif
+};
 
 const struct store_space_info store_spaces[STORE_SPACES] = {
     [STORE_TRIPLETS] = {"triplets", STORE_POLICY, false, true},
@@ -41,18 +48,28 @@ store_result_text(enum store_result result)
 	return texts[result];
 }
 
-struct store *
-store_open(const struct store_options *options, GError **error)
+static const struct store_driver *
+find_driver(const char *uri)
 {
 	for (size_t i = 0; i < G_N_ELEMENTS(drivers); i++) {
 		size_t length = strlen(drivers[i]->scheme);
 
-		if (strncmp(options->uri, drivers[i]->scheme, length) == 0 &&
-		    options->uri[length] == ':')
-			return drivers[i]->open(options, options->uri + length + 1, error);
+		if (strncmp(uri, drivers[i]->scheme, length) == 0 && uri[length] == ':')
+			return drivers[i];
 	}
-	g_set_error(
-	    error, STORE_ERROR, 0, "store.uri \"%s\": expected lmdb:FOLDER or mem:", options->uri);
+	return NULL;
+}
+
+struct store *
+store_open(const struct store_options *options, GError **error)
+{
+	const struct store_driver *driver = find_driver(options->uri);
+
+	if (driver)
+		return driver->open(options, strchr(options->uri, ':') + 1, error);
+	g_set_error(error, STORE_ERROR, 0,
+	    "store.uri \"%s\": expected lmdb:FOLDER, redis://HOST, redis+unix:PATH or mem:",
+	    options->uri);
 	return NULL;
 }
 
@@ -63,6 +80,14 @@ store_close(struct store **store)
 		return;
 	(*store)->driver->close(*store);
 	*store = NULL;
+}
+
+bool
+store_is_shared(const char *uri)
+{
+	const struct store_driver *driver = find_driver(uri);
+
+	return driver && driver->now;
 }
 
 const uint8_t *
@@ -121,6 +146,14 @@ store_update(struct store *store, enum store_space space, struct store_bytes key
 	store->driver->update(store, space, key, update, job, free_job, call);
 }
 
+int64_t
+store_now(const struct store *store)
+{
+	if (store->driver->now)
+		return store->driver->now(store);
+	return g_get_real_time() / G_USEC_PER_SEC;
+}
+
 /* -- deltas, as an update that says nothing of its own record -- */
 
 struct delta_job {
@@ -141,8 +174,9 @@ delta_job_free(gpointer data)
 	g_free(job);
 }
 
-static void
-add_deltas(const struct store_bytes *old G_GNUC_UNUSED, struct store_change *change, void *data)
+void
+store_add_deltas(
+    const struct store_bytes *old G_GNUC_UNUSED, struct store_change *change, void *data)
 {
 	const struct delta_job *job = data;
 
@@ -165,8 +199,8 @@ store_add_many(struct store *store, const struct store_delta *deltas, size_t n_d
 		d->key.data = g_memdup2(d->key.data, d->key.length);
 		d->cells = g_memdup2(d->cells, d->n_cells * sizeof *d->cells);
 	}
-	store_update(
-	    store, job->deltas[0].space, job->deltas[0].key, add_deltas, job, delta_job_free, call);
+	store_update(store, job->deltas[0].space, job->deltas[0].key, store_add_deltas, job,
+	    delta_job_free, call);
 }
 
 /* -- scans and care -- */

@@ -2,13 +2,15 @@
  * The store: keyed records that survive a crash, behind one interface for every driver.
  *
  *	lmdb:DIR     two LMDB environments in DIR, for policy and for tokens (the default)
+ *	redis://...  a Redis server that several hosts share (see db/store_redis_uri.h);
+ *	             redis+unix:PATH by its socket
  *	mem:         this process' memory, gone at its end (replay, tests)
  *
  * Calls complete through a callback. With an embedded driver a read completes before the call
  * returns; an update completes later, from store_dispatch(), which the owner of the store calls
  * whenever store_poll_fd() is readable. A program without an event loop calls store_wait().
  * A struct store belongs to one thread, which makes all calls and gets all callbacks;
- * store_get() and store_get_many() alone may be called by any thread at any time.
+ * of an embedded driver store_get() and store_get_many() may be called by any thread at any time.
  *
  * What has been written and answered with STORE_OK is on the disk.
  */
@@ -96,7 +98,8 @@ struct store_delta {
 
 struct store_options {
 	const char *uri;
-	bool create;     /* make the folder and the store if missing (mode 0700) */
+	const char *password_file; /* of a server; NULL or empty for none */
+	bool create;               /* make the folder and the store if missing (mode 0700) */
 	bool read_only;  /* no writer thread, no write lock; a missing store is an error */
 	bool token_only; /* of an embedded store open the token environment alone */
 	uint64_t
@@ -123,8 +126,14 @@ bool store_become_owner(const char *uri, GError **error);
 bool store_act_as_owner(const char *uri, GError **error);
 void store_act_as_self(void);
 
+/* The store at URI is a server's: reads complete after their call, and scans go in no order. */
+bool store_is_shared(const char *uri);
+
 /* The store's own secret for lib/keyedhash, made with the store. */
 const uint8_t *store_hash_key(const struct store *store);
+
+/* Seconds since 1970 by the clock that all who share the store go by. */
+int64_t store_now(const struct store *store);
 
 /* -- completion -- */
 
@@ -141,7 +150,8 @@ typedef void (*store_value_fn)(
 
 struct store_call {
 	unsigned timeout; /* milliseconds; 0 waits as long as it takes */
-	/* May be NULL. JOB is that of store_update() on STORE_OK, else NULL. */
+	/* May be NULL. JOB is that of store_update() on STORE_OK; of store_add_many() it is the
+	 * store's own, and not to be touched. */
 	void (*done)(void *context, enum store_result result, void *job);
 	void *context;
 };
@@ -200,7 +210,8 @@ struct store_cursor {
 typedef bool (*store_record_fn)(
     void *context, const struct store_bytes *key, const struct store_bytes *value, int64_t expires);
 
-/* Shows up to LIMIT records past the cursor and moves it. Records put or deleted meanwhile may
+/* Shows up to LIMIT records past the cursor and moves it (with Redis LIMIT is approximate, and who
+ * stops a scan sees that step again). Records put or deleted meanwhile may
  * or may not be seen; all others are seen once with an embedded driver, at least once else.
  * The callback makes no calls to the store. */
 void store_scan(struct store *store, enum store_space space, struct store_cursor *cursor,
@@ -223,6 +234,7 @@ struct store_status {
 	size_t waiting;                     /* updates not yet committed */
 };
 
+/* A server is not asked more often than every few seconds; between, its last answer is told. */
 enum store_result store_status(struct store *store, struct store_status *ret_status);
 
 /* Reads every record and checks that what is counted is there. Calls PROBLEM with a sentence for

@@ -30,6 +30,7 @@ struct store_driver {
 	enum store_result (*check)(struct store *store, store_check_fn check,
 	    void (*problem)(void *context, const char *sentence), void *context);
 	bool (*backup)(struct store *store, const char *folder, GError **error);
+	int64_t (*now)(const struct store *store); /* NULL: the system's clock */
 };
 
 /* The first member of each driver's own store. */
@@ -40,6 +41,10 @@ struct store {
 
 extern const struct store_driver store_lmdb_driver;
 extern const struct store_driver store_mem_driver;
+extern const struct store_driver store_redis_driver, store_redis_unix_driver; /* with HAVE_REDIS */
+
+/* The update of store_add_many(), by which a driver knows that no old bytes are needed. */
+void store_add_deltas(const struct store_bytes *old, struct store_change *change, void *job);
 
 /* -- what an update wants -- */
 

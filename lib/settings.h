@@ -28,6 +28,7 @@ enum setting_type {
 /* In the order of the table, which is the order of the sample file. */
 enum setting {
 	SETTING_STORE_URI,
+	SETTING_STORE_PASSWORD_FILE,
 	SETTING_STORE_MAP_SIZE,
 	SETTING_STORE_MAX_TRIPLETS,
 	SETTING_STORE_TIMEOUT,

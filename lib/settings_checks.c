@@ -59,7 +59,9 @@ check_log_target(const char *text)
 static const char *
 check_store_uri(const char *text)
 {
-	return strchr(text, ':') ? NULL : "must be like lmdb:/var/lib/greylag";
+	return strchr(text, ':')
+		   ? NULL
+		   : "must be like lmdb:/var/lib/greylag, redis://HOST, redis+unix:PATH or mem:";
 }
 
 static const char *

@@ -12,8 +12,12 @@
 
 const struct setting_row settings_table[SETTING_COUNT] = {
     [SETTING_STORE_URI] = {"store", "uri", SETTING_TYPE_TEXT, 0, 0, NULL, "lmdb:" GREYLAG_STATEDIR,
-	"Where everything is kept: lmdb:FOLDER on this machine, or mem: for a trial that ends "
+	"Where everything is kept: lmdb:FOLDER on this machine; redis://HOST[:PORT][/DB] or "
+	"redis+unix:PATH on a Redis server that several hosts share; or mem: for a trial that ends "
 	"with the program."},
+    [SETTING_STORE_PASSWORD_FILE] = {"store", "password_file", SETTING_TYPE_TEXT, 0, 0, NULL, "",
+	"A file whose first line is the password for the Redis server. policy.user must be able to "
+	"read it."},
     [SETTING_STORE_MAP_SIZE] = {"store", "map_size", SETTING_TYPE_SIZE, 16 * MIB, TIB, NULL, "64G",
 	"Address space that each of the store's two files starts with. It costs nothing until it "
 	"is used, and grows by itself."},

@@ -12,7 +12,7 @@
 enum allowed_tag { TAG_SINCE = 1, TAG_UNTIL };
 
 /* Exceptions are made by hand: more than so many are a mistake. */
-#define ALLOWED_MAX 100000
+#define ALLOWED_STEP 100000
 
 bool
 allowed_decode(const struct store_bytes *bytes, struct allowed_entry *ret_entry)
@@ -81,9 +81,13 @@ allowed_parse(const char *text, char **ret_key, GError **error)
 }
 
 struct scan {
+	struct store *store;
+	struct store_cursor cursor;
 	struct allowed *allowed;
 	int64_t now;
-	enum store_result result;
+	unsigned timeout;
+	allowed_fn done;
+	void *context;
 };
 
 static bool
@@ -103,29 +107,47 @@ take_up(void *context, const struct store_bytes *key, const struct store_bytes *
 	return true;
 }
 
+static void step(struct scan *scan);
+
 static void
 scanned(void *context, enum store_result result, void *job G_GNUC_UNUSED)
 {
 	struct scan *scan = context;
 
-	scan->result = result;
+	if (result == STORE_OK && !scan->cursor.end) {
+		step(scan);
+		return;
+	}
+	if (result != STORE_OK)
+		g_clear_pointer(&scan->allowed, allowed_free);
+	scan->done(scan->context, scan->allowed);
+	g_free(scan);
 }
 
-struct allowed *
-allowed_read(struct store *store, int64_t now)
+static void
+step(struct scan *scan)
 {
-	struct store_cursor cursor = {0};
-	struct scan scan = {.allowed = g_new0(struct allowed, 1), .now = now};
-	struct store_call call = {.done = scanned, .context = &scan};
+	struct store_call call = {.timeout = scan->timeout, .done = scanned, .context = scan};
 
-	scan.result = STORE_UNAVAILABLE;
-	scan.allowed->clients = whitelist_new(WHITELIST_CLIENTS);
-	scan.allowed->senders = whitelist_new(WHITELIST_ADDRESSES);
-	store_scan(store, STORE_ALLOWED, &cursor, ALLOWED_MAX, take_up, &call);
-	if (scan.result == STORE_OK)
-		return scan.allowed;
-	allowed_free(scan.allowed);
-	return NULL;
+	store_scan(scan->store, STORE_ALLOWED, &scan->cursor, ALLOWED_STEP, take_up, &call);
+}
+
+void
+allowed_read(struct store *store, int64_t now, unsigned timeout, allowed_fn done, void *context)
+{
+	struct scan *scan = g_new0(struct scan, 1);
+
+	*scan = (struct scan){
+	    .store = store,
+	    .allowed = g_new0(struct allowed, 1),
+	    .now = now,
+	    .timeout = timeout,
+	    .done = done,
+	    .context = context,
+	};
+	scan->allowed->clients = whitelist_new(WHITELIST_CLIENTS);
+	scan->allowed->senders = whitelist_new(WHITELIST_ADDRESSES);
+	step(scan);
 }
 
 void

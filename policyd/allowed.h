@@ -30,9 +30,13 @@ size_t allowed_encode(const struct allowed_entry *entry, uint8_t ret_bytes[ALLOW
 /* Checks what a person typed, an address, a network or a domain, and gives its key. */
 bool allowed_parse(const char *text, char **ret_key, GError **error);
 
-/* Those in force at NOW, by a scan; NULL if the store does not answer. For embedded drivers and
- * others that complete within the call or by store_wait(). */
-struct allowed *allowed_read(struct store *store, int64_t now);
+/* ALLOWED is then the caller's; NULL if the store did not answer. */
+typedef void (*allowed_fn)(void *context, struct allowed *allowed);
+
+/* Reads those in force at NOW. DONE is called before the return with an embedded store, from
+ * store_dispatch() else. TIMEOUT is in milliseconds, for each step of a scan. */
+void allowed_read(
+    struct store *store, int64_t now, unsigned timeout, allowed_fn done, void *context);
 void allowed_free(struct allowed *allowed);
 
 #endif

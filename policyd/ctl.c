@@ -115,6 +115,7 @@ ctl_open(struct ctl *ctl, enum ctl_access access, GError **error)
 	const struct settings *s = ctl->settings;
 	struct store_options options = {
 	    .uri = settings_text(s, SETTING_STORE_URI),
+	    .password_file = settings_text(s, SETTING_STORE_PASSWORD_FILE),
 	    .create = access == CTL_WRITE,
 	    .read_only = access == CTL_READ,
 	    .map_size = (uint64_t)settings_number(s, SETTING_STORE_MAP_SIZE),
@@ -124,7 +125,10 @@ ctl_open(struct ctl *ctl, enum ctl_access access, GError **error)
 	if (!store_become_owner(options.uri, error))
 		return false;
 	ctl->store = store_open(&options, error);
-	return ctl->store != NULL;
+	if (!ctl->store)
+		return false;
+	ctl->now = store_now(ctl->store);
+	return true;
 }
 
 /* -- the store -- */
@@ -183,6 +187,16 @@ on_updated(void *context, enum store_result result, void *job)
 		batch->result = result;
 }
 
+/* Deltas settle nothing: their job is the store's own. */
+static void
+on_added(void *context, enum store_result result, void *job G_GNUC_UNUSED)
+{
+	struct ctl_batch *batch = context;
+
+	if (result != STORE_OK && batch->result == STORE_OK)
+		batch->result = result;
+}
+
 static void
 batch_count(struct ctl_batch *batch)
 {
@@ -205,7 +219,7 @@ ctl_batch_update(struct ctl_batch *batch, enum store_space space, struct store_b
 void
 ctl_batch_add(struct ctl_batch *batch, const struct store_delta *delta)
 {
-	struct store_call call = {.done = on_updated, .context = batch};
+	struct store_call call = {.done = on_added, .context = batch};
 
 	store_add_many(batch->store, delta, 1, &call);
 	batch_count(batch);

@@ -105,7 +105,7 @@ static bool
 allow(struct ctl *ctl, const char *text, const char *duration, GError **error)
 {
 	g_autofree char *key = NULL;
-	struct job job = {.entry.since = ctl->now};
+	struct job job = {0};
 	char until[CTL_TIME_SIZE];
 	bool was_there;
 	int64_t seconds = 0;
@@ -115,9 +115,11 @@ allow(struct ctl *ctl, const char *text, const char *duration, GError **error)
 	if (duration && !ctl_parse_duration(duration, &seconds))
 		return ctl_usage(
 		    error, "--for %s: it is a duration like 90s, 5m, 24h, 35d", duration);
-	if (duration)
-		job.entry.until = ctl->now + seconds;
-	if (!ctl_open(ctl, CTL_WRITE, error) || !change_entry(ctl, key, &job, &was_there, error))
+	if (!ctl_open(ctl, CTL_WRITE, error))
+		return false;
+	job.entry.since = ctl->now;
+	job.entry.until = duration ? ctl->now + seconds : 0;
+	if (!change_entry(ctl, key, &job, &was_there, error))
 		return false;
 	if (duration)
 		printf("%s is allowed until %s\n", key, ctl_time(job.entry.until, until));

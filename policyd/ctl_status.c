@@ -132,7 +132,7 @@ print_json(const char *uri, const struct store_status *status, const struct sums
 bool
 ctl_status(struct ctl *ctl, int argc, char **argv, GError **error)
 {
-	struct sums sums = {.hour = ctl->now / 3600};
+	struct sums sums = {0};
 	struct store_status status;
 	enum store_result result;
 	gboolean json = FALSE;
@@ -144,6 +144,7 @@ ctl_status(struct ctl *ctl, int argc, char **argv, GError **error)
 
 	if (!ctl_parse(ctl, entries, 0, 0, &argc, &argv, error) || !ctl_open(ctl, CTL_READ, error))
 		return false;
+	sums.hour = ctl->now / 3600;
 	result = store_status(ctl->store, &status);
 	if (result != STORE_OK)
 		return ctl_store_fail(error, result);

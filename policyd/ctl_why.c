@@ -260,12 +260,22 @@ tell_answer(const struct why *why)
 			"reason", reason->name, "reply", reply, "wait", (json_int_t)d->wait));
 }
 
+static void
+take_allowed(void *context, struct allowed *allowed)
+{
+	struct allowed **ret_allowed = context;
+
+	*ret_allowed = allowed;
+}
+
 static bool
 explain(struct why *why, GError **error)
 {
-	struct allowed *allowed = allowed_read(why->ctl->store, why->ctl->now);
+	struct allowed *allowed = NULL;
 	bool known = false, done = true;
 
+	allowed_read(why->ctl->store, why->ctl->now, 0, take_allowed, &allowed);
+	store_wait(why->ctl->store);
 	delivery_init(&why->delivery, &why->request);
 	tell_delivery(why);
 	if (!exempted(why, allowed))

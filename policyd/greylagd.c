@@ -158,9 +158,10 @@ load(struct daemon *d, GError **error)
 static void
 warn_of_restart(const struct settings *old, const struct settings *new)
 {
-	static const enum setting fixed[] = {SETTING_STORE_URI, SETTING_STORE_MAP_SIZE,
-	    SETTING_STORE_MAX_TRIPLETS, SETTING_POLICY_LISTEN, SETTING_POLICY_USER,
-	    SETTING_HTTP_LISTEN, SETTING_HTTP_ALLOW_REMOTE, SETTING_LOG_TARGET, SETTING_LOG_LEVEL};
+	static const enum setting fixed[] = {SETTING_STORE_URI, SETTING_STORE_PASSWORD_FILE,
+	    SETTING_STORE_MAP_SIZE, SETTING_STORE_MAX_TRIPLETS, SETTING_POLICY_LISTEN,
+	    SETTING_POLICY_USER, SETTING_HTTP_LISTEN, SETTING_HTTP_ALLOW_REMOTE, SETTING_LOG_TARGET,
+	    SETTING_LOG_LEVEL};
 
 	for (size_t i = 0; i < G_N_ELEMENTS(fixed); i++) {
 		g_autofree char *a = settings_format(old, fixed[i]);

@@ -147,7 +147,7 @@ on_sweep(struct ev_loop *loop, struct ev_timer *timer, int events G_GNUC_UNUSED)
 
 	while ((c = g_queue_peek_head(&http->connections)) && c->active < before)
 		cut(http, c);
-	view_problem(&http->sources, (int64_t)ev_now(loop));
+	view_problem(&http->sources, keeper_now(http->sources.keeper));
 	run(http);
 }
 
@@ -227,7 +227,7 @@ freshen(struct http *http)
 	if (http->viewed > 0 && now - http->viewed < FRESH && now >= http->viewed)
 		return;
 	drop_view(http);
-	view_take(&http->sources, (int64_t)now, &http->view);
+	view_take(&http->sources, keeper_now(http->sources.keeper), &http->view);
 	http->view.http_connections = http->connections.length;
 	http->view.http_requests = http->requests;
 	http->viewed = now;
@@ -273,7 +273,7 @@ answer_resource(struct http *http, struct MHD_Connection *connection, enum resou
 static enum MHD_Result
 answer_health(struct http *http, struct MHD_Connection *connection)
 {
-	const char *problem = view_problem(&http->sources, (int64_t)ev_now(http->loop));
+	const char *problem = view_problem(&http->sources, keeper_now(http->sources.keeper));
 	g_autofree char *text = g_strdup_printf("%s\n", problem ? problem : "ok");
 
 	return answer_text(

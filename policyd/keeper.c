@@ -20,7 +20,7 @@ struct keeper {
 	struct policy *policy;
 	struct stats *stats;
 	struct census *census;
-	char *uri;
+	char *uri, *password_file;
 	struct store_options options;
 	struct store *store;
 	struct ev_io completions;
@@ -33,10 +33,10 @@ struct keeper {
 	int64_t last_pass;
 };
 
-static int64_t
-now(const struct keeper *keeper)
+int64_t
+keeper_now(const struct keeper *keeper)
 {
-	return (int64_t)ev_now(keeper->loop);
+	return keeper->store ? store_now(keeper->store) : (int64_t)ev_now(keeper->loop);
 }
 
 static void
@@ -56,7 +56,7 @@ try_open(struct keeper *keeper)
 	if (!keeper->store) {
 		log_limited(
 		    LOG_LEVEL_ERROR, "store", "%s; mail is let in until it opens", error->message);
-		stats_failed(keeper->stats, now(keeper), error->message);
+		stats_failed(keeper->stats, keeper_now(keeper), error->message);
 		return;
 	}
 	ev_io_init(&keeper->completions, on_completions, store_poll_fd(keeper->store), EV_READ);
@@ -72,7 +72,7 @@ on_flush(struct ev_loop *loop G_GNUC_UNUSED, struct ev_timer *timer, int events 
 	struct keeper *keeper = timer->data;
 
 	if (keeper->store)
-		tally_flush(stats_tally(keeper->stats), keeper->store, now(keeper));
+		tally_flush(stats_tally(keeper->stats), keeper->store, keeper_now(keeper));
 	log_flush();
 }
 
@@ -84,7 +84,7 @@ on_care(struct ev_loop *loop G_GNUC_UNUSED, struct ev_timer *timer, int events G
 	if (!keeper->store)
 		try_open(keeper);
 	if (keeper->store)
-		policy_read_allowed(keeper->policy, now(keeper));
+		policy_read_allowed(keeper->policy, keeper_now(keeper));
 }
 
 /* -- expiry -- */
@@ -96,7 +96,7 @@ next_space(struct keeper *keeper)
 	if (++keeper->space < G_N_ELEMENTS(expiring))
 		return;
 	keeper->space = 0;
-	keeper->last_pass = now(keeper);
+	keeper->last_pass = keeper_now(keeper);
 }
 
 static void
@@ -108,7 +108,7 @@ on_expired(void *context, enum store_result result, void *job G_GNUC_UNUSED)
 	if (result != STORE_OK) {
 		log_limited(LOG_LEVEL_WARNING, "expiry", "cannot expire records: %s",
 		    store_result_text(result));
-		stats_failed(keeper->stats, now(keeper), store_result_text(result));
+		stats_failed(keeper->stats, keeper_now(keeper), store_result_text(result));
 		return;
 	}
 	keeper->expired += keeper->step_expired;
@@ -123,16 +123,16 @@ on_expire(struct ev_loop *loop G_GNUC_UNUSED, struct ev_timer *timer, int events
 	struct keeper *keeper = timer->data;
 	struct store_call call = {.done = on_expired, .context = keeper};
 	bool resting = keeper->space == 0 && keeper->cursor.length == 0 && keeper->last_pass &&
-		       now(keeper) - keeper->last_pass < PASS_INTERVAL;
+		       keeper_now(keeper) - keeper->last_pass < PASS_INTERVAL;
 
 	if (keeper->store)
-		census_step(keeper->census, keeper->store, now(keeper));
+		census_step(keeper->census, keeper->store, keeper_now(keeper));
 	if (!keeper->store || keeper->step_under_way || resting)
 		return;
 	keeper->step_under_way = true;
 	keeper->step_expired = 0;
 	store_expire(keeper->store, expiring[keeper->space], &keeper->cursor, EXPIRE_RECORDS,
-	    now(keeper), &keeper->step_expired, &call);
+	    keeper_now(keeper), &keeper->step_expired, &call);
 }
 
 /* -- life -- */
@@ -157,15 +157,17 @@ keeper_new(struct ev_loop *loop, const struct settings *settings, struct policy 
 	keeper->stats = stats;
 	keeper->census = census_new();
 	keeper->uri = g_strdup(settings_text(settings, SETTING_STORE_URI));
+	keeper->password_file = g_strdup(settings_text(settings, SETTING_STORE_PASSWORD_FILE));
 	keeper->options = (struct store_options){
 	    .uri = keeper->uri,
+	    .password_file = keeper->password_file,
 	    .create = true,
 	    .map_size = (uint64_t)settings_number(settings, SETTING_STORE_MAP_SIZE),
 	    .max_triplets = (uint64_t)settings_number(settings, SETTING_STORE_MAX_TRIPLETS),
 	};
 	try_open(keeper);
 	if (keeper->store)
-		policy_read_allowed(policy, now(keeper));
+		policy_read_allowed(policy, keeper_now(keeper));
 	start_timer(keeper, &keeper->flush, on_flush, FLUSH_INTERVAL);
 	start_timer(keeper, &keeper->care, on_care, CARE_INTERVAL);
 	start_timer(keeper, &keeper->expire, on_expire, EXPIRE_INTERVAL);
@@ -182,13 +184,14 @@ keeper_free(struct keeper *keeper)
 	ev_timer_stop(keeper->loop, &keeper->expire);
 	if (keeper->store) {
 		store_wait(keeper->store);
-		tally_flush(stats_tally(keeper->stats), keeper->store, now(keeper));
+		tally_flush(stats_tally(keeper->stats), keeper->store, keeper_now(keeper));
 		ev_io_stop(keeper->loop, &keeper->completions);
 		store_close(&keeper->store);
 	}
 	policy_set_store(keeper->policy, NULL);
 	census_free(keeper->census);
 	g_free(keeper->uri);
+	g_free(keeper->password_file);
 	g_free(keeper);
 }
 

@@ -22,6 +22,9 @@ struct keeper *keeper_new(struct ev_loop *loop, const struct settings *settings,
 /* Writes down what is counted and commits what waits, then closes the store. */
 void keeper_free(struct keeper *keeper);
 
+/* Seconds since 1970 by the store's clock, or this machine's while there is no store. */
+int64_t keeper_now(const struct keeper *keeper);
+
 /* NULL while it cannot be opened. */
 struct store *keeper_store(const struct keeper *keeper);
 

@@ -12,6 +12,7 @@ struct policy {
 	struct rules *rules;
 	struct messages *messages;
 	struct allowed *allowed;
+	bool reading_allowed;
 	GPtrArray *spare; /* struct ask, for the next requests */
 };
 
@@ -60,15 +61,31 @@ policy_set_store(struct policy *policy, struct store *store)
 	policy->store = store;
 }
 
-void
-policy_read_allowed(struct policy *policy, int64_t now)
+static void
+take_allowed(void *context, struct allowed *allowed)
 {
-	struct allowed *allowed = policy->store ? allowed_read(policy->store, now) : NULL;
+	struct policy *policy = context;
 
+	policy->reading_allowed = false;
 	if (!allowed)
 		return;
 	allowed_free(policy->allowed);
 	policy->allowed = allowed;
+}
+
+void
+policy_read_allowed(struct policy *policy, int64_t now)
+{
+	if (!policy->store || policy->reading_allowed)
+		return;
+	policy->reading_allowed = true;
+	allowed_read(policy->store, now, policy->rules->store_timeout, take_allowed, policy);
+}
+
+int64_t
+policy_now(const struct policy *policy)
+{
+	return policy->store ? store_now(policy->store) : g_get_real_time() / G_USEC_PER_SEC;
 }
 
 /* -- a request under way -- */

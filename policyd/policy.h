@@ -29,8 +29,12 @@ void policy_set_rules(struct policy *policy, struct rules *rules);
 struct rules *policy_rules(const struct policy *policy);
 void policy_set_store(struct policy *policy, struct store *store);
 
-/* Takes up the operator's exceptions from the store. To be called every few seconds. */
+/* Takes up the operator's exceptions from the store, sooner or later. To be called every few
+ * seconds. */
 void policy_read_allowed(struct policy *policy, int64_t now);
+
+/* Seconds since 1970, by the clock that all who share the store go by. */
+int64_t policy_now(const struct policy *policy);
 
 /* DECISION and its strings are valid during the call. */
 typedef void (*policy_answer_fn)(

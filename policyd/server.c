@@ -217,16 +217,16 @@ on_decision(void *context, struct rules *rules, const struct policy_decision *de
 	struct connection *c = context;
 	struct server *server = c->server;
 	const struct reason_row *row = reason_row(decision->reason);
+	int64_t now = policy_now(server->policy);
 
 	c->in_flight = false;
-	stats_decided(server->stats, rules, &c->request, decision, (int64_t)ev_now(server->loop),
+	stats_decided(server->stats, rules, &c->request, decision, now,
 	    (double)(g_get_monotonic_time() - c->began) * 1e-6);
 	decision_log(decision, rules, &c->request);
 	if (row->effect == REASON_FAILS)
 		log_limited(LOG_LEVEL_ERROR, row->name, "answered DUNNO: %s", row->help);
 	if (!c->closed) {
-		c->reply_size = decision_reply(
-		    decision, rules, server->host, (int64_t)ev_now(server->loop), c->reply);
+		c->reply_size = decision_reply(decision, rules, server->host, now, c->reply);
 		consume_request(c);
 		send_reply(c);
 	}
@@ -268,7 +268,7 @@ next_request(struct connection *c)
 	c->began = g_get_monotonic_time();
 	connection_touch(c);
 	c->in_flight = c->asking = true;
-	policy_decide(server->policy, &c->request, (int64_t)ev_now(server->loop), on_decision, c);
+	policy_decide(server->policy, &c->request, policy_now(server->policy), on_decision, c);
 	c->asking = false;
 	return true;
 }

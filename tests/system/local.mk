@@ -7,6 +7,7 @@ SYSTEM_TESTS = \
 	tests/system/life.py \
 	tests/system/postfix.sh \
 	tests/system/protocol.py \
+	tests/system/redis.py \
 	tests/system/web_browser.py \
 	tests/system/web_clients.py
 dist_check_SCRIPTS += $(SYSTEM_TESTS)

@@ -1,7 +1,15 @@
 check_PROGRAMS += tests/unit/test_store
 TESTS += tests/unit/test_store
-tests_unit_test_store_SOURCES = tests/unit/test_store.c tests/unit/bytes.h
+tests_unit_test_store_SOURCES = tests/unit/test_store.c tests/unit/bytes.h $(REDIS_SERVER)
 tests_unit_test_store_LDADD = $(DB_LIBS)
+
+REDIS_SERVER = tests/unit/redis_server.c tests/unit/redis_server.h
+if REDIS
+check_PROGRAMS += tests/unit/test_store_redis
+TESTS += tests/unit/test_store_redis
+tests_unit_test_store_redis_SOURCES = tests/unit/test_store_redis.c $(REDIS_SERVER)
+tests_unit_test_store_redis_LDADD = $(DB_LIBS)
+endif
 
 check_PROGRAMS += tests/unit/test_store_lmdb
 TESTS += tests/unit/test_store_lmdb

@@ -1,0 +1,250 @@
+/*
+ * redis: a server that several hosts share. Keys are
+ *
+ *	greylag:{ENVIRONMENT}:SPACE:KEY    a record, as other drivers keep it
+ *	greylag:{ENVIRONMENT}:meta         a byte of schema version, 16 bytes of hash key
+ *	greylag:{ENVIRONMENT}:SPACE        a set of the keys of a space that is read whole
+ *
+ * with ENVIRONMENT policy or token. The braces are Redis Cluster's hash tag: all keys that one
+ * update can name lie in one slot. The server expires by itself (Redis 7.0 or newer).
+ *
+ * An update reads, asks its function, and sends what that said to a script which first compares
+ * the record with what was read; if it differs, the script hands back what is there, and the
+ * function is asked again. Updates of one key in this process wait for each other, so that only
+ * another host's can come between.
+ */
+#include "config.h"
+
+#include <string.h>
+
+#include "db/store_redis_op.h"
+
+#define SCHEMA      1
+#define CLOSE_LIMIT (G_TIME_SPAN_SECOND * 5)
+#define OPEN_LIMIT  1000 /* milliseconds for each answer; the daemon tries again */
+
+/* -- reads -- */
+
+static void
+get_finish(struct redis_op *op, enum store_result result, const redisReply *reply)
+{
+	for (size_t i = 0; i < op->n_keys; i++) {
+		const redisReply *one = reply && i < reply->elements ? reply->element[i] : NULL;
+		struct store_bytes bytes;
+
+		if (!one) {
+			op->value(
+			    op->context, i, result == STORE_OK ? STORE_CORRUPT : result, NULL);
+		} else if (one->type != REDIS_REPLY_STRING) {
+			op->value(op->context, i, STORE_NOT_FOUND, NULL);
+		} else {
+			bytes = (struct store_bytes){one->str, one->len};
+			op->value(op->context, i, STORE_OK, &bytes);
+		}
+	}
+}
+
+static void
+redis_get_many(struct store *store, enum store_space space, const struct store_bytes *keys,
+    size_t n_keys, unsigned timeout, store_value_fn value, void *context)
+{
+	struct redis_op *op = redis_op_new(redis_of(store), timeout);
+
+	op->finish = get_finish;
+	op->n_keys = n_keys;
+	op->value = value;
+	op->context = context;
+	redis_argv_begin(op);
+	redis_argv_text(op, "MGET");
+	for (size_t i = 0; i < n_keys; i++)
+		redis_argv_key(op, space, keys[i]);
+	if (!redis_op_send_argv(op))
+		redis_op_refuse(op, STORE_UNAVAILABLE);
+	else
+		g_clear_pointer(&op->argv, g_ptr_array_unref);
+}
+
+/* -- opening and closing -- */
+
+static void
+queue_free(gpointer queue)
+{
+	g_queue_free(queue);
+}
+
+static bool
+take_meta(struct store_redis *r, const redisReply *reply, GError **error)
+{
+	if (!reply || reply->type != REDIS_REPLY_STRING) {
+		g_set_error(error, STORE_ERROR, 0, "Redis holds no store of greylag%s%s",
+		    reply && reply->type == REDIS_REPLY_ERROR ? ": " : "",
+		    reply && reply->type == REDIS_REPLY_ERROR ? reply->str : "");
+		return false;
+	}
+	if (reply->len != 1 + KEYEDHASH_KEY_SIZE || reply->str[0] != SCHEMA) {
+		g_set_error(error, STORE_ERROR, 0,
+		    "the store on Redis has schema %d; this greylag knows %d",
+		    reply->len ? reply->str[0] : 0, SCHEMA);
+		return false;
+	}
+	memcpy(r->store.hash_key, reply->str + 1, KEYEDHASH_KEY_SIZE);
+	return true;
+}
+
+/* By the youngest of the commands that are needed. */
+static bool
+check_version(redisContext *redis, GError **error)
+{
+	redisReply *reply = redisCommand(redis, "EXPIRETIME greylag:{policy}:meta");
+	bool good = reply && reply->type == REDIS_REPLY_INTEGER;
+
+	if (!good)
+		g_set_error(error, STORE_ERROR, 0, "Redis 7.0 or newer is needed: %s",
+		    reply && reply->type == REDIS_REPLY_ERROR ? reply->str : redis->errstr);
+	if (reply)
+		freeReplyObject(reply);
+	return good;
+}
+
+/* The first of several hosts that open a new store makes the key that all of them use. */
+static bool
+open_meta(struct store_redis *r, bool create, int64_t *ret_clock, GError **error)
+{
+	redisContext *redis = redis_link_connect_blocking(&r->address, OPEN_LIMIT, error);
+	uint8_t meta[1 + KEYEDHASH_KEY_SIZE] = {SCHEMA};
+	redisReply *reply;
+	bool good;
+
+	if (!redis)
+		return false;
+	keyedhash_new_key(meta + 1);
+	if (create) {
+		reply = redisCommand(
+		    redis, "SET greylag:{policy}:meta %b NX", (void *)meta, sizeof meta);
+		if (reply)
+			freeReplyObject(reply);
+	}
+	reply = redisCommand(redis, "GET greylag:{policy}:meta");
+	good = take_meta(r, reply, error);
+	if (reply)
+		freeReplyObject(reply);
+	good = good && check_version(redis, error);
+	if (good && !redis_link_ask_clock(redis, ret_clock)) {
+		g_set_error_literal(error, STORE_ERROR, 0, "Redis does not tell the time");
+		good = false;
+	}
+	redisFree(redis);
+	return good;
+}
+
+static void
+redis_free(struct store_redis *r)
+{
+	redis_link_free(r->link);
+	redis_address_clear(&r->address);
+	for (unsigned i = 0; i < REDIS_SCRIPTS; i++)
+		g_free(r->sha[i]);
+	if (r->ops) {
+		g_hash_table_unref(r->ops);
+		g_hash_table_unref(r->busy);
+		store_change_clear(&r->change);
+	}
+	g_free(r);
+}
+
+static struct store *
+open_redis(const struct store_driver *driver, bool is_unix, const struct store_options *options,
+    const char *rest, GError **error)
+{
+	struct store_redis *r = g_new0(struct store_redis, 1);
+	const char *password = options->password_file;
+	int64_t clock;
+	struct redis_link_owner owner = {redis_op_deadline, redis_op_woken, r};
+
+	r->store.driver = driver;
+	if (!redis_address_parse(is_unix, rest, &r->address, error) ||
+	    (password && *password && !redis_address_read_password(&r->address, password, error)) ||
+	    !open_meta(r, options->create && !options->read_only, &clock, error)) {
+		redis_free(r);
+		return NULL;
+	}
+	r->ops = g_hash_table_new(NULL, NULL);
+	r->busy = g_hash_table_new_full(
+	    g_bytes_hash, g_bytes_equal, (GDestroyNotify)g_bytes_unref, queue_free);
+	g_queue_init(&r->refused);
+	store_change_init(&r->change);
+	r->status.driver = "redis";
+	for (unsigned i = 0; i < REDIS_SCRIPTS; i++)
+		r->sha[i] = g_compute_checksum_for_string(G_CHECKSUM_SHA1, redis_scripts[i], -1);
+	r->link = redis_link_new(&r->address, redis_scripts, clock, &owner);
+	return &r->store;
+}
+
+static struct store *
+open_tcp(const struct store_options *options, const char *rest, GError **error)
+{
+	return open_redis(&store_redis_driver, false, options, rest, error);
+}
+
+static struct store *
+open_unix(const struct store_options *options, const char *rest, GError **error)
+{
+	return open_redis(&store_redis_unix_driver, true, options, rest, error);
+}
+
+static void
+redis_dispatch(struct store *store)
+{
+	redis_link_dispatch(redis_of(store)->link);
+}
+
+static size_t
+redis_outstanding(const struct store *store)
+{
+	return g_hash_table_size(((const struct store_redis *)store)->ops);
+}
+
+static void
+redis_close(struct store *store)
+{
+	struct store_redis *r = redis_of(store);
+	int64_t limit = g_get_monotonic_time() + CLOSE_LIMIT;
+
+	while (redis_outstanding(store) && g_get_monotonic_time() < limit) {
+		GPollFD fd = {.fd = redis_link_fd(r->link), .events = G_IO_IN};
+
+		g_poll(&fd, 1, 100);
+		redis_dispatch(store);
+	}
+	redis_link_down(r->link);
+	while (redis_outstanding(store))
+		redis_op_woken(r);
+	redis_free(r);
+}
+
+static int
+redis_poll_fd(const struct store *store)
+{
+	return redis_link_fd(((const struct store_redis *)store)->link);
+}
+
+static int64_t
+redis_now(const struct store *store)
+{
+	const struct store_redis *r = (const struct store_redis *)store;
+
+	return (g_get_monotonic_time() + redis_link_clock_offset(r->link)) / G_USEC_PER_SEC;
+}
+
+#define REDIS_DRIVER(name, opener)                                                                 \
+	{                                                                                          \
+		.scheme = (name), .open = (opener), .close = redis_close,                          \
+		.poll_fd = redis_poll_fd, .dispatch = redis_dispatch,                              \
+		.outstanding = redis_outstanding, .get_many = redis_get_many,                      \
+		.update = redis_update, .scan = redis_scan, .expire = redis_expire,                \
+		.status = redis_status, .check = redis_check, .backup = redis_backup,              \
+		.now = redis_now,                                                                  \
+	}
+
+const struct store_driver store_redis_driver = REDIS_DRIVER("redis", open_tcp);
+const struct store_driver store_redis_unix_driver = REDIS_DRIVER("redis+unix", open_unix);

@@ -1,0 +1,113 @@
+/*
+ * What the parts of the Redis driver share: the store, and an operation from its call to its
+ * answer. Private to the Redis driver.
+ */
+#ifndef GREYLAG_DB_STORE_REDIS_OP_H
+#define GREYLAG_DB_STORE_REDIS_OP_H
+
+#include "db/store_driver.h"
+#include "db/store_redis_link.h"
+#include "db/store_redis_script.h"
+#include "db/store_redis_uri.h"
+
+#define REDIS_TRIES 16
+
+struct store_redis {
+	struct store store;
+	struct redis_address address;
+	struct redis_link *link;
+	GHashTable *ops;  /* struct redis_op, those not answered */
+	GHashTable *busy; /* GBytes to GQueue of struct redis_op that wait for their key */
+	GQueue refused;   /* struct redis_op, to be answered by dispatch */
+	struct store_change change;
+	struct store_status status; /* as it was heard last */
+	enum store_result status_result;
+	int64_t next_status;
+	char *sha[REDIS_SCRIPTS];
+	int64_t alarm;
+};
+
+struct redis_op {
+	struct store_redis *redis;
+	void (*finish)(struct redis_op *op, enum store_result result, const redisReply *reply);
+	int64_t deadline; /* monotonic; 0 none */
+	bool answered;    /* its owner has heard; a reply may still come */
+	bool writing;     /* the change is with the server */
+	unsigned waiting_replies, tries;
+	enum store_result refusal;
+
+	enum store_space space;
+	GBytes *key; /* with its prefix, of an update */
+	size_t bare; /* where the key proper begins */
+	store_update_fn update;
+	void *job;
+	GDestroyNotify free_job;
+	struct store_call call;
+	GBytes *old; /* what was read; NULL for nothing */
+	GPtrArray *argv;
+	GArray *lengths;
+	redisCallbackFn *reply; /* gets what comes of the command */
+
+	size_t n_keys;
+	store_value_fn value;
+	void *context;
+	store_record_fn record;
+	struct store_cursor *cursor;
+	uint64_t *ret_expired;
+};
+
+static inline struct store_redis *
+redis_of(struct store *store)
+{
+	return (struct store_redis *)store;
+}
+
+/* TIMEOUT is in milliseconds; 0 for none. */
+struct redis_op *redis_op_new(struct store_redis *r, unsigned timeout);
+/* Tells its owner, once; the operation is freed when no reply can come any more. */
+void redis_op_answer(struct redis_op *op, enum store_result result, const redisReply *reply);
+/* The same from dispatch, for an owner must not hear from within its own call. */
+void redis_op_refuse(struct redis_op *op, enum store_result result);
+
+/* False if the server cannot be asked; then nothing is called. */
+bool redis_op_send(struct redis_op *op, redisCallbackFn *reply, int argc, const char **argv,
+    const size_t *lengths);
+bool redis_op_send_argv(struct redis_op *op);
+/* What becomes of a reply that nobody looks at before: the answer, or a script sent again. */
+void redis_op_reply(redisAsyncContext *redis, void *data, void *context);
+
+/* The link's owner. */
+void redis_op_woken(void *context);
+void redis_op_deadline(void *context);
+
+/* -- the command of an operation -- */
+
+void redis_argv_begin(struct redis_op *op);
+void redis_argv_take(struct redis_op *op, void *data, size_t length);
+void redis_argv_text(struct redis_op *op, const char *text);
+void redis_argv_number(struct redis_op *op, int64_t number);
+void redis_argv_key(struct redis_op *op, enum store_space space, struct store_bytes key);
+void redis_argv_script(struct redis_op *op, enum redis_script script);
+
+char *redis_space_prefix(enum store_space space);
+/* *RET_BARE is where the key proper begins. */
+GBytes *redis_full_key(enum store_space space, struct store_bytes key, size_t *ret_bare);
+
+/* -- parts of the driver -- */
+
+void redis_update(struct store *store, enum store_space space, struct store_bytes key,
+    store_update_fn update, void *job, GDestroyNotify free_job, const struct store_call *call);
+/* The update that is first in its key's queue goes on. */
+void redis_update_start(struct redis_op *op);
+
+void redis_scan(struct store *store, enum store_space space, struct store_cursor *cursor,
+    unsigned limit, store_record_fn record, const struct store_call *call);
+void redis_expire(struct store *store, enum store_space space, struct store_cursor *cursor,
+    unsigned limit, int64_t now, uint64_t *ret_expired, const struct store_call *call);
+
+enum store_result redis_status(struct store *store, struct store_status *ret_status);
+enum store_result redis_check(struct store *store, store_check_fn check,
+    void (*problem)(void *context, const char *sentence), void *context);
+bool redis_backup(struct store *store, const char *folder, GError **error);
+
+#endif

@@ -1,0 +1,631 @@
+/*
+ * What the Redis driver does when the server, or the way to it, fails; and what is Redis' own. The
+ * contract that it shares with other drivers is in test_store.c.
+ */
+#include "config.h"
+
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <glib.h>
+
+#include "db/store.h"
+#include "db/store_redis_uri.h"
+#include "tests/unit/redis_server.h"
+
+#define PATIENCE (G_TIME_SPAN_SECOND * 15)
+
+struct fixture {
+	struct redis_server server;
+	char *uri;
+	struct store *store;
+};
+
+/* What a test wants of its server: options of its command line. */
+static const char *const plain[] = {NULL};
+static const char *const durable[] = {"--appendonly", "yes", "--appendfsync", "always", NULL};
+/* The user's rights are those of contrib/redis/redis.conf. */
+static const char *const locked[] = {"--requirepass", "sesame", "--user", "mx", "on", ">open",
+    "~greylag:*", "+@read", "+@write", "+@scripting", "+@connection", "-@dangerous", "+info",
+    "+time", NULL};
+
+static struct store *
+open_uri(const char *uri, const char *password_file, GError **error)
+{
+	struct store_options options = {.uri = uri, .password_file = password_file, .create = true};
+
+	return store_open(&options, error);
+}
+
+static struct store *
+open_well(const char *uri)
+{
+	g_autoptr(GError) error = NULL;
+	struct store *store = open_uri(uri, NULL, &error);
+
+	g_assert_no_error(error);
+	return store;
+}
+
+static void
+set_up(struct fixture *f, gconstpointer options)
+{
+	redis_server_start(&f->server, options);
+	f->uri = redis_server_uri(&f->server);
+	if (options != locked)
+		f->store = open_well(f->uri);
+}
+
+static void
+tear_down(struct fixture *f, gconstpointer options G_GNUC_UNUSED)
+{
+	store_close(&f->store);
+	redis_server_clear(&f->server);
+	g_free(f->uri);
+}
+
+/* -- calls -- */
+
+static struct store_bytes
+bytes(const char *text)
+{
+	return (struct store_bytes){text, strlen(text)};
+}
+
+struct got {
+	enum store_result result;
+	char *value;
+};
+
+static void
+on_value(void *context, size_t index G_GNUC_UNUSED, enum store_result result,
+    const struct store_bytes *value)
+{
+	struct got *got = context;
+
+	got->result = result;
+	got->value = value ? g_strndup(value->data, value->length) : NULL;
+}
+
+static enum store_result
+get(struct store *store, const char *key, unsigned timeout, char **ret_value)
+{
+	struct got got = {0};
+
+	store_get(store, STORE_TRIPLETS, bytes(key), timeout, on_value, &got);
+	store_wait(store);
+	if (ret_value)
+		*ret_value = g_steal_pointer(&got.value);
+	g_free(got.value);
+	return got.result;
+}
+
+static void
+on_done(void *context, enum store_result result, void *job G_GNUC_UNUSED)
+{
+	*(enum store_result *)context = result;
+}
+
+struct put {
+	char value[32];
+	int64_t expires;
+};
+
+static void
+do_put(const struct store_bytes *old G_GNUC_UNUSED, struct store_change *change, void *job)
+{
+	const struct put *put = job;
+
+	store_change_put(change, put->value, strlen(put->value), put->expires);
+}
+
+static enum store_result
+put(struct store *store, const char *key, const char *value, int64_t expires, unsigned timeout)
+{
+	struct put *job = g_new0(struct put, 1);
+	enum store_result result = STORE_CORRUPT;
+	struct store_call call = {.timeout = timeout, .done = on_done, .context = &result};
+
+	g_strlcpy(job->value, value, sizeof job->value);
+	job->expires = expires;
+	store_update(store, STORE_TRIPLETS, bytes(key), do_put, job, g_free, &call);
+	store_wait(store);
+	return result;
+}
+
+#define assert_value(store, key, expected)                                                         \
+	do {                                                                                       \
+		g_autofree char *value = NULL;                                                     \
+		enum store_result found = get((store), (key), 0, &value);                          \
+		g_assert_cmpint(found, ==, value ? STORE_OK : STORE_NOT_FOUND);                    \
+		g_assert_cmpstr(value, ==, (expected));                                            \
+	} while (0)
+
+/* Lets the store do what it does by itself until the server is asked with success. */
+static void
+wait_for_recovery(struct store *store)
+{
+	int64_t limit = g_get_monotonic_time() + PATIENCE;
+	struct pollfd fd = {.fd = store_poll_fd(store), .events = POLLIN};
+	enum store_result result;
+
+	while ((result = get(store, "nobody", 1000, NULL)) != STORE_NOT_FOUND) {
+		g_assert_cmpint(result, ==, STORE_UNAVAILABLE);
+		g_assert_cmpint(g_get_monotonic_time(), <, limit);
+		poll(&fd, 1, 20);
+		store_dispatch(store);
+	}
+}
+
+/* -- the server is silent -- */
+
+static void
+test_silence(struct fixture *f, gconstpointer data G_GNUC_UNUSED)
+{
+	int64_t start;
+	enum store_result result;
+
+	g_assert_cmpint(put(f->store, "before", "kept", 0, 0), ==, STORE_OK);
+	redis_server_signal(&f->server, SIGSTOP);
+	start = g_get_monotonic_time();
+	result = get(f->store, "before", 200, NULL);
+	g_assert_cmpint(result, ==, STORE_UNAVAILABLE);
+	g_assert_cmpint(g_get_monotonic_time() - start, >=, 190 * G_TIME_SPAN_MILLISECOND);
+	g_assert_cmpint(g_get_monotonic_time() - start, <, 900 * G_TIME_SPAN_MILLISECOND);
+	start = g_get_monotonic_time();
+	for (int i = 0; i < 20; i++)
+		g_assert_cmpint(get(f->store, "before", 200, NULL), ==, STORE_UNAVAILABLE);
+	/* No one of them waits for a server that is known to be silent. */
+	g_assert_cmpint(g_get_monotonic_time() - start, <, 190 * G_TIME_SPAN_MILLISECOND);
+	redis_server_signal(&f->server, SIGCONT);
+	wait_for_recovery(f->store);
+	assert_value(f->store, "before", "kept");
+}
+
+static void
+on_read_stop(const struct store_bytes *old G_GNUC_UNUSED, struct store_change *change, void *job)
+{
+	redis_server_signal(*(struct redis_server **)job, SIGSTOP);
+	store_change_put(change, "perhaps", strlen("perhaps"), 0);
+}
+
+/* What was sent and not answered is not known to have failed. */
+static void
+test_uncertain(struct fixture *f, gconstpointer data G_GNUC_UNUSED)
+{
+	const struct redis_server *server = &f->server;
+	enum store_result result = STORE_OK;
+	struct store_call call = {.timeout = 200, .done = on_done, .context = &result};
+	int64_t start = g_get_monotonic_time();
+
+	store_update(f->store, STORE_TRIPLETS, bytes("key"), on_read_stop,
+	    g_memdup2(&server, sizeof server), g_free, &call);
+	store_wait(f->store);
+	g_assert_cmpint(result, ==, STORE_UNCERTAIN);
+	g_assert_cmpint(g_get_monotonic_time() - start, <, 900 * G_TIME_SPAN_MILLISECOND);
+	g_assert_cmpint(put(f->store, "other", "value", 0, 200), ==, STORE_UNAVAILABLE);
+	redis_server_signal(&f->server, SIGCONT);
+	wait_for_recovery(f->store);
+	g_assert_cmpint(put(f->store, "other", "value", 0, 0), ==, STORE_OK);
+}
+
+static void
+test_status(struct fixture *f, gconstpointer data G_GNUC_UNUSED)
+{
+	struct store_status status;
+	int64_t start;
+
+	redis_server_signal(&f->server, SIGSTOP);
+	start = g_get_monotonic_time();
+	for (int i = 0; i < 100; i++)
+		g_assert_cmpint(store_status(f->store, &status), ==, STORE_UNAVAILABLE);
+	g_assert_cmpint(g_get_monotonic_time() - start, <, 900 * G_TIME_SPAN_MILLISECOND);
+	redis_server_signal(&f->server, SIGCONT);
+}
+
+/* -- the server is gone -- */
+
+struct sums {
+	int32_t certain, uncertain;
+	unsigned waiting;
+};
+
+static void
+on_added(void *context, enum store_result result, void *job G_GNUC_UNUSED)
+{
+	struct sums *sums = context;
+
+	sums->certain += result == STORE_OK;
+	sums->uncertain += result == STORE_UNCERTAIN;
+	sums->waiting--;
+}
+
+static void
+add_one(struct store *store, struct sums *sums)
+{
+	const struct store_cell cell = {.index = 0, .op = STORE_ADD, .delta = 1};
+	struct store_delta delta = {
+	    .space = STORE_TOKENS, .key = bytes("word"), .cells = &cell, .n_cells = 1};
+	struct store_call call = {.done = on_added, .context = sums};
+
+	sums->waiting++;
+	store_add_many(store, &delta, 1, &call);
+}
+
+static void
+on_cell(void *context, size_t index G_GNUC_UNUSED, enum store_result result,
+    const struct store_bytes *value)
+{
+	g_assert_cmpint(result, ==, STORE_OK);
+	*(int32_t *)context = store_cell_get(value, 0);
+}
+
+static void
+test_kill(struct fixture *f, gconstpointer data G_GNUC_UNUSED)
+{
+	struct sums sums = {0};
+	struct pollfd fd = {.fd = store_poll_fd(f->store), .events = POLLIN};
+	int32_t kept = 0;
+
+	while (sums.certain < 200) {
+		while (sums.waiting < 50)
+			add_one(f->store, &sums);
+		poll(&fd, 1, 1000);
+		store_dispatch(f->store);
+	}
+	redis_server_kill(&f->server);
+	store_wait(f->store);
+	g_assert_cmpint(put(f->store, "key", "value", 0, 250), ==, STORE_UNAVAILABLE);
+	redis_server_again(&f->server);
+	wait_for_recovery(f->store);
+	store_get(f->store, STORE_TOKENS, bytes("word"), 0, on_cell, &kept);
+	store_wait(f->store);
+	g_assert_cmpint(kept, >=, sums.certain);
+	g_assert_cmpint(kept, <=, sums.certain + sums.uncertain);
+}
+
+static void
+test_down_at_open(struct fixture *f, gconstpointer data G_GNUC_UNUSED)
+{
+	g_autoptr(GError) error = NULL;
+
+	store_close(&f->store);
+	redis_server_kill(&f->server);
+	g_assert_null(open_uri(f->uri, NULL, &error));
+	g_assert_error(error, STORE_ERROR, 0);
+	g_assert_nonnull(strstr(error->message, "cannot reach Redis"));
+	g_assert_nonnull(strstr(error->message, f->server.socket));
+	redis_server_again(&f->server);
+	f->store = open_well(f->uri);
+}
+
+static bool
+no_record(void *context G_GNUC_UNUSED, const struct store_bytes *key G_GNUC_UNUSED,
+    const struct store_bytes *value G_GNUC_UNUSED, int64_t expires G_GNUC_UNUSED)
+{
+	g_assert_not_reached();
+}
+
+static void
+test_scan(struct fixture *f, gconstpointer data G_GNUC_UNUSED)
+{
+	struct store_cursor cursor = {0};
+	enum store_result result = STORE_OK;
+	struct store_call call = {.timeout = 250, .done = on_done, .context = &result};
+
+	g_assert_cmpint(put(f->store, "key", "value", 0, 0), ==, STORE_OK);
+	redis_server_kill(&f->server);
+	store_scan(f->store, STORE_TRIPLETS, &cursor, 100, no_record, &call);
+	store_wait(f->store);
+	g_assert_cmpint(result, ==, STORE_UNAVAILABLE);
+	g_assert_false(cursor.end);
+	g_assert_cmpint(store_check(f->store, NULL, NULL, NULL), ==, STORE_UNAVAILABLE);
+}
+
+static void
+test_closed_connection(struct fixture *f, gconstpointer data G_GNUC_UNUSED)
+{
+	for (int i = 0; i < 5; i++) {
+		g_autofree char *killed =
+		    redis_server_ask(&f->server, "CLIENT", "KILL", "TYPE", "normal", NULL);
+
+		g_assert_cmpstr(killed, !=, "0");
+		g_assert_cmpint(put(f->store, "key", "value", 0, 1000), !=, STORE_OK);
+		wait_for_recovery(f->store);
+		g_assert_cmpint(put(f->store, "key", "value", 0, 1000), ==, STORE_OK);
+	}
+}
+
+static void
+test_scripts(struct fixture *f, gconstpointer data G_GNUC_UNUSED)
+{
+	g_autofree char *flushed = redis_server_ask(&f->server, "SCRIPT", "FLUSH", NULL);
+	struct store_cursor cursor = {0};
+	enum store_result result = STORE_UNAVAILABLE;
+	struct store_call call = {.done = on_done, .context = &result};
+	g_autofree char *again = NULL;
+
+	g_assert_cmpstr(flushed, ==, "OK");
+	g_assert_cmpint(put(f->store, "key", "value", 0, 0), ==, STORE_OK);
+	assert_value(f->store, "key", "value");
+	again = redis_server_ask(&f->server, "SCRIPT", "FLUSH", NULL);
+	store_scan(f->store, STORE_CLIENTS, &cursor, 100, no_record, &call);
+	store_wait(f->store);
+	g_assert_cmpint(result, ==, STORE_OK);
+	g_assert_true(cursor.end);
+}
+
+/* -- who may -- */
+
+static const struct {
+	const char *query, *password, *refusal;
+} logins[] = {
+    {"", NULL, "NOAUTH"},
+    {"", "wrong\n", "WRONGPASS"},
+    {"", "sesame\n", NULL},
+    {"", "sesame", NULL},
+    {"?user=mx", "open\r\n", NULL},
+    {"?user=mx", "sesame\n", "WRONGPASS"},
+    {"?user=nobody", "open\n", "WRONGPASS"},
+};
+
+static void
+test_passwords(struct fixture *f, gconstpointer data G_GNUC_UNUSED)
+{
+	g_autofree char *file = g_build_filename(f->server.folder, "password", NULL);
+	struct store_status status;
+
+	for (size_t i = 0; i < G_N_ELEMENTS(logins); i++) {
+		g_autofree char *uri = g_strconcat(f->uri, logins[i].query, NULL);
+		g_autoptr(GError) error = NULL;
+		struct store *store;
+
+		if (logins[i].password)
+			g_assert_true(g_file_set_contents(file, logins[i].password, -1, NULL));
+		store = open_uri(uri, logins[i].password ? file : NULL, &error);
+		if (logins[i].refusal) {
+			g_assert_null(store);
+			g_assert_nonnull(strstr(error->message, logins[i].refusal));
+			continue;
+		}
+		g_assert_no_error(error);
+		g_assert_cmpint(put(store, "key", "value", 0, 1000), ==, STORE_OK);
+		assert_value(store, "key", "value");
+		g_assert_cmpint(store_status(store, &status), ==, STORE_OK);
+		g_assert_cmpuint(status.records[STORE_TRIPLETS], ==, 1);
+		g_assert_cmpuint(status.bytes_used, >, 0);
+		g_assert_cmpint(store_check(store, NULL, NULL, NULL), ==, STORE_OK);
+		store_close(&store);
+	}
+}
+
+static void
+test_password_file(struct fixture *f, gconstpointer data G_GNUC_UNUSED)
+{
+	g_autoptr(GError) error = NULL;
+
+	g_assert_null(open_uri(f->uri, "/nonexistent/password", &error));
+	g_assert_nonnull(strstr(error->message, "/nonexistent/password"));
+}
+
+/* -- where the server is -- */
+
+/* What follows the scheme, and what it means; WRONG is a part of the error. */
+static const struct {
+	const char *rest;
+	bool is_unix;
+	struct redis_address address;
+	const char *wrong;
+} addresses[] = {
+    {"//mx.example", false, {.host = (char *)"mx.example", .port = 6379}, NULL},
+    {"//192.0.2.1:7000/3", false, {.host = (char *)"192.0.2.1", .port = 7000, .db = 3}, NULL},
+    {"//[2001:db8::1]:7000", false, {.host = (char *)"2001:db8::1", .port = 7000}, NULL},
+    {"//u:p%40w@h/", false,
+	{.host = (char *)"h", .port = 6379, .user = (char *)"u", .password = (char *)"p@w"}, NULL},
+    {"//:p@h?user=v&db=2", false,
+	{.host = (char *)"h", .port = 6379, .db = 2, .user = (char *)"v", .password = (char *)"p"},
+	NULL},
+    {"/run/s", true, {.path = (char *)"/run/s"}, NULL},
+    {"/run/s?db=65535&user=v", true, {.path = (char *)"/run/s", .db = 65535, .user = (char *)"v"},
+	NULL},
+    {"", false, {0}, "redis://HOST"},
+    {"//", false, {0}, "redis://HOST"},
+    {"mx.example", false, {0}, "redis://HOST"},
+    {"//h/x", false, {0}, "x"},
+    {"//h/65536", false, {0}, "65536"},
+    {"//h:port", false, {0}, "port"},
+    {"//h?tls=yes", false, {0}, "tls"},
+    {"", true, {0}, "path of a socket"},
+    {"?db=1", true, {0}, "path of a socket"},
+    {"/run/s?db", true, {0}, "Missing"},
+    {"/run/s?db=-1", true, {0}, "-1"},
+};
+
+static void
+test_addresses(void)
+{
+	for (size_t i = 0; i < G_N_ELEMENTS(addresses); i++) {
+		const struct redis_address *expected = &addresses[i].address;
+		struct redis_address got = {0};
+		g_autoptr(GError) error = NULL;
+		bool good =
+		    redis_address_parse(addresses[i].is_unix, addresses[i].rest, &got, &error);
+
+		g_test_message("%s: %s", addresses[i].rest, error ? error->message : "good");
+		g_assert_cmpint(good, ==, !addresses[i].wrong);
+		g_assert_cmpint(good, ==, !error);
+		if (addresses[i].wrong)
+			g_assert_nonnull(strstr(error->message, addresses[i].wrong));
+		g_assert_cmpstr(got.path, ==, expected->path);
+		g_assert_cmpstr(got.host, ==, expected->host);
+		g_assert_cmpint(got.port, ==, expected->port);
+		g_assert_cmpuint(got.db, ==, expected->db);
+		g_assert_cmpstr(got.user, ==, expected->user);
+		g_assert_cmpstr(got.password, ==, expected->password);
+		redis_address_clear(&got);
+	}
+}
+
+/* -- several at once -- */
+
+static void
+count_up(const struct store_bytes *old, struct store_change *change, void *job G_GNUC_UNUSED)
+{
+	g_autofree char *text = old ? g_strndup(old->data, old->length) : NULL;
+	gint64 number = text ? g_ascii_strtoll(text, NULL, 10) : 0;
+	g_autofree char *next = g_strdup_printf("%" G_GINT64_FORMAT, number + 1);
+
+	store_change_put(change, next, strlen(next), 0);
+}
+
+static void
+test_two_stores(struct fixture *f, gconstpointer data G_GNUC_UNUSED)
+{
+	struct store *other = open_well(f->uri);
+	struct pollfd fds[] = {{.fd = store_poll_fd(f->store), .events = POLLIN},
+	    {.fd = store_poll_fd(other), .events = POLLIN}};
+	struct sums sums = {0};
+	struct store_call call = {.done = on_added, .context = &sums};
+
+	for (int i = 0; i < 250; i++) {
+		sums.waiting += 2;
+		store_update(f->store, STORE_TRIPLETS, bytes("n"), count_up, NULL, NULL, &call);
+		store_update(other, STORE_TRIPLETS, bytes("n"), count_up, NULL, NULL, &call);
+	}
+	while (sums.waiting) {
+		poll(fds, 2, 1000);
+		store_dispatch(f->store);
+		store_dispatch(other);
+	}
+	g_assert_cmpint(sums.certain, ==, 500);
+	assert_value(f->store, "n", "500");
+	store_close(&other);
+}
+
+static void
+test_databases(struct fixture *f, gconstpointer data G_GNUC_UNUSED)
+{
+	g_autofree char *uri = g_strconcat(f->uri, "?db=3", NULL);
+	struct store *other = open_well(uri);
+
+	g_assert_cmpint(put(other, "key", "other", 0, 0), ==, STORE_OK);
+	assert_value(f->store, "key", NULL);
+	g_assert_cmpint(put(f->store, "key", "first", 0, 0), ==, STORE_OK);
+	assert_value(other, "key", "other");
+	store_close(&other);
+}
+
+/* -- scans -- */
+
+static bool
+count_record(void *context, const struct store_bytes *key, const struct store_bytes *value,
+    int64_t expires G_GNUC_UNUSED)
+{
+	g_assert_cmpuint(key->length, ==, strlen("exception-1"));
+	g_assert_cmpuint(value->length, ==, strlen("value"));
+	(*(unsigned *)context)++;
+	return true;
+}
+
+static void
+on_scanned(void *context G_GNUC_UNUSED, enum store_result result, void *job G_GNUC_UNUSED)
+{
+	g_assert_cmpint(result, ==, STORE_OK);
+}
+
+/* A store of many triplets is not walked for a few exceptions, every few seconds. */
+static void
+test_index(struct fixture *f, gconstpointer data G_GNUC_UNUSED)
+{
+	const struct store_bytes value = bytes("value");
+	struct store_cursor cursor = {0};
+	unsigned records = 0;
+	struct store_call call = {.done = on_scanned, .context = &records};
+	g_autofree char *index = NULL;
+
+	for (int i = 0; i < 1000; i++) {
+		g_autofree char *key = g_strdup_printf("triplet-%d", i);
+
+		g_assert_cmpint(put(f->store, key, value.data, 0, 0), ==, STORE_OK);
+	}
+	for (int i = 0; i < 4; i++) {
+		struct put *job = g_new0(struct put, 1);
+		g_autofree char *key = g_strdup_printf("exception-%d", i);
+		struct store_call nobody = {0};
+
+		g_strlcpy(job->value, value.data, sizeof job->value);
+		job->expires = i == 3 ? store_now(f->store) - 10 : 0;
+		store_update(f->store, STORE_ALLOWED, bytes(key), do_put, job, g_free, &nobody);
+	}
+	store_wait(f->store);
+	store_scan(f->store, STORE_ALLOWED, &cursor, 100, count_record, &call);
+	store_wait(f->store);
+	g_assert_cmpuint(records, ==, 3);
+	g_assert_true(cursor.end);
+	index = redis_server_ask(&f->server, "SCARD", "greylag:{policy}:allowed", NULL);
+	g_assert_cmpstr(index, ==, "3");
+}
+
+/* -- time -- */
+
+/* From the moment of opening on, before any probe. */
+static void
+test_clock(struct fixture *f, gconstpointer data G_GNUC_UNUSED)
+{
+	g_autofree char *text = redis_server_ask(&f->server, "TIME", NULL);
+	int64_t seconds = g_ascii_strtoll(text, NULL, 10);
+
+	g_assert_cmpint(store_now(f->store), >=, seconds - 1);
+	g_assert_cmpint(store_now(f->store), <=, seconds + 2);
+}
+
+static void
+test_expiry(struct fixture *f, gconstpointer data G_GNUC_UNUSED)
+{
+	int64_t now = store_now(f->store);
+	g_autofree char *later = NULL;
+
+	g_assert_cmpint(put(f->store, "later", "value", 4000000000, 0), ==, STORE_OK);
+	later = redis_server_ask(&f->server, "EXPIRETIME", "greylag:{policy}:triplets:later", NULL);
+	g_assert_cmpstr(later, ==, "4000000000");
+	g_assert_cmpint(put(f->store, "over", "value", now - 10, 0), ==, STORE_OK);
+	assert_value(f->store, "over", NULL);
+	g_assert_cmpint(put(f->store, "never", "value", 0, 0), ==, STORE_OK);
+	assert_value(f->store, "never", "value");
+}
+
+static const struct {
+	const char *name;
+	const char *const *options;
+	void (*test)(struct fixture *f, gconstpointer data);
+} tests[] = {
+    {"silence-is-answered-within-the-deadline-and-then-at-once", plain, test_silence},
+    {"an-update-that-was-sent-is-uncertain", plain, test_uncertain},
+    {"status-does-not-hold-up-the-caller", plain, test_status},
+    {"what-was-answered-survives-a-kill-and-nothing-is-doubled", durable, test_kill},
+    {"a-server-that-is-down-at-open-is-told", plain, test_down_at_open},
+    {"a-failed-scan-is-not-its-end", plain, test_scan},
+    {"a-closed-connection-is-opened-again", plain, test_closed_connection},
+    {"scripts-that-were-flushed-are-loaded-again", plain, test_scripts},
+    {"a-login-works-or-says-why-not", locked, test_passwords},
+    {"a-password-file-that-is-missing-is-told", plain, test_password_file},
+    {"two-stores-at-one-record-lose-nothing", plain, test_two_stores},
+    {"databases-are-apart", plain, test_databases},
+    {"few-records-are-found-among-many-at-once", plain, test_index},
+    {"the-clock-is-the-server-s", plain, test_clock},
+    {"the-server-lets-records-go", plain, test_expiry},
+};
+
+int
+main(int argc, char **argv)
+{
+	g_test_init(&argc, &argv, NULL);
+	g_test_add_func("/store-redis/an-address-is-understood-or-refused", test_addresses);
+	for (size_t i = 0; redis_server_installed() && i < G_N_ELEMENTS(tests); i++) {
+		g_autofree char *path = g_strconcat("/store-redis/", tests[i].name, NULL);
+
+		g_test_add(
+		    path, struct fixture, tests[i].options, set_up, tests[i].test, tear_down);
+	}
+	return g_test_run();
+}

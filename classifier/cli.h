@@ -96,6 +96,13 @@ struct cli_labelled {
 bool cli_sort_paths(
     struct cli *cli, int argc, char **argv, struct cli_labelled *labelled, unsigned *ret_last);
 
+/* Counts in the store what was learned; the bank is open for BANK_LEARN. */
+void cli_count_learned(struct cli *cli, unsigned ham, unsigned spam, unsigned moved);
+
+/* Counts the verdict on mail that has been passed on, in a process of its own: neither this one
+ * nor its exit status waits for the store. Nothing can be read or printed any more. */
+void cli_count_verdict(struct cli *cli, enum verdict verdict, double score);
+
 /* -- messages -- */
 
 struct cli_message {

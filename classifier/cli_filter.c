@@ -56,8 +56,12 @@ learn(struct cli *cli, struct model *model, const struct reading *reading,
 	if (score->verdict == VERDICT_UNSURE || !bank_try_lock(cli->bank))
 		return;
 	if (model_learn(model, &reading->tokens, &reading->features, score->verdict == VERDICT_SPAM,
-		cli_today(), NULL) == MODEL_LEARNED &&
-	    !bank_commit(cli->bank, model, &error))
+		cli_today(), NULL) != MODEL_LEARNED)
+		return;
+	if (bank_commit(cli->bank, model, &error))
+		cli_count_learned(
+		    cli, score->verdict == VERDICT_HAM, score->verdict == VERDICT_SPAM, 0);
+	else
 		cli_fail(error);
 }
 
@@ -178,13 +182,18 @@ filter(struct cli *cli, const GByteArray *message, bool update, bool always_zero
 	struct filtered filtered;
 	int in = -1, status;
 	pid_t child = start_child(cli, message, update, &in);
+	bool judged;
 
-	if (child > 0 && read_verdict(in, &filtered))
+	judged = child > 0 && read_verdict(in, &filtered);
+	if (judged)
 		status = pass_judged(message, &filtered, always_zero);
 	else
 		status = pass_failed(message, failure);
 	if (child > 0)
 		wait_for_child(child);
+	/* What could not be passed on will come again. */
+	if (judged && status != CLI_TEMPFAIL)
+		cli_count_verdict(cli, filtered.verdict, filtered.probability);
 	return status;
 }
 

@@ -24,7 +24,8 @@ struct training {
 	struct model *model;
 	unsigned outcomes[MODEL_FAILED + 1], unreadable, uncommitted, run;
 	unsigned kept[MODEL_FAILED + 1]; /* the outcomes that are on the disk */
-	char *last;                      /* the last message that was learned */
+	unsigned learned[CLI_LABELS], moved; /* since the last commit */
+	char *last;                          /* the last message that was learned */
 	GError *error;
 	bool show_progress;
 	int64_t begun, shown;
@@ -61,6 +62,8 @@ commit(struct training *t)
 		return;
 	memcpy(t->kept, t->outcomes, sizeof t->kept);
 	t->uncommitted = 0;
+	cli_count_learned(t->cli, t->learned[CLI_LABEL_HAM], t->learned[CLI_LABEL_SPAM], t->moved);
+	t->learned[CLI_LABEL_HAM] = t->learned[CLI_LABEL_SPAM] = t->moved = 0;
 }
 
 /* What a person wants to know of a single message. */
@@ -104,6 +107,9 @@ learn(struct training *t, const struct cli_message *message, const struct readin
 		outcome = model_learn(t->model, &reading->tokens, &reading->features,
 		    message->label == CLI_LABEL_SPAM, cli_today(), &report);
 	t->outcomes[outcome]++;
+	if (outcome == MODEL_LEARNED || outcome == MODEL_MOVED)
+		t->learned[message->label]++;
+	t->moved += outcome == MODEL_MOVED;
 	t->run++;
 	tell_outcome(t, message, outcome, &report);
 	g_free(t->last);

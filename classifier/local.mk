@@ -30,6 +30,7 @@ classifier_libclassify_a_SOURCES = \
 	classifier/text.c classifier/text.h \
 	classifier/tokens.c classifier/tokens.h \
 	classifier/url.c classifier/url.h \
+	classifier/verdicts.c classifier/verdicts.h \
 	classifier/voice.c classifier/voice.h \
 	classifier/words.c classifier/words.h
 # libxml2 is loaded when the first HTML is met (classifier/html.c).
@@ -39,6 +40,7 @@ bin_PROGRAMS += classifier/greylag
 classifier_greylag_SOURCES = classifier/greylag.c \
 	classifier/cli.c classifier/cli.h \
 	classifier/cli_classify.c \
+	classifier/cli_count.c \
 	classifier/cli_dump.c \
 	classifier/cli_evaluate.c \
 	classifier/cli_explain.c \

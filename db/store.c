@@ -31,6 +31,7 @@ const struct store_space_info store_spaces[STORE_SPACES] = {
     [STORE_MESSAGES] = {"messages", STORE_TOKEN, false, false},
     [STORE_MEMORY] = {"memory", STORE_TOKEN, false, false},
     [STORE_MODEL] = {"model", STORE_TOKEN, false, false},
+    [STORE_VERDICTS] = {"verdicts", STORE_TOKEN, true, true},
 };
 
 const char *
@@ -46,6 +47,13 @@ store_result_text(enum store_result result)
 	};
 
 	return texts[result];
+}
+
+void
+store_hour_key(int64_t hour, uint8_t ret_key[STORE_HOUR_KEY_SIZE])
+{
+	for (int i = 0; i < STORE_HOUR_KEY_SIZE; i++)
+		ret_key[i] = (uint8_t)((uint64_t)hour >> (24 - 8 * i));
 }
 
 static const struct store_driver *

@@ -48,6 +48,7 @@ enum store_space {
 	STORE_MESSAGES, /* the registry of trained messages */
 	STORE_MEMORY,   /* remembered messages' features, for rehearsal */
 	STORE_MODEL,    /* few records: totals, weights, parameters */
+	STORE_VERDICTS, /* cells: the classifier's statistics of an hour */
 	STORE_SPACES,
 };
 
@@ -87,6 +88,11 @@ struct store_cell {
 int32_t store_cell_get(const struct store_bytes *value, uint32_t index); /* 0 past the end */
 /* The first N cells; 0 past the value's end. */
 void store_cells_get(const struct store_bytes *value, int32_t *ret_cells, size_t n);
+
+/* The key of an hour's record (seconds since 1970 / 3600): four bytes, big-endian. */
+#define STORE_HOUR_KEY_SIZE 4
+
+void store_hour_key(int64_t hour, uint8_t ret_key[STORE_HOUR_KEY_SIZE]);
 
 struct store_delta {
 	enum store_space space;

@@ -2,7 +2,7 @@
  * lmdb:FOLDER
  *
  *	FOLDER/policy.mdb   triplets clients allowed hours   (and policy.mdb-lock)
- *	FOLDER/token.mdb    tokens slots messages memory model
+ *	FOLDER/token.mdb    tokens slots messages memory model verdicts
  *
  * Two environments, since LMDB has one writer lock an environment: training of any length must
  * not delay a policy answer. In each, a database "meta" holds "schema" (the version, in decimal),

@@ -58,6 +58,7 @@ check_record(enum store_space space, const struct store_bytes *key, const struct
 	    [STORE_CLIENTS] = good_client,
 	    [STORE_ALLOWED] = good_allowed,
 	    [STORE_HOURS] = good_hour,
+	    [STORE_VERDICTS] = good_hour,
 	};
 
 	return !checks[space] || checks[space](key, value);

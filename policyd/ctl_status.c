@@ -1,156 +1,256 @@
 #include "config.h"
 
+#include <math.h>
 #include <stdio.h>
 
 #include "policyd/ctl.h"
-#include "policyd/ctl_json.h"
-#include "policyd/tally.h"
+#include "policyd/http_stats.h"
+#include "policyd/view.h"
 
-#define STATUS_VERSION 1 /* of the JSON */
+/* Spans of time that the tables have columns of; the hour that is under way counts as one. */
+static const char *const titles[] = {"this hour", "24 h", "48 h"};
 
-/* Spans of time, in hours; the one that is under way counts as one. */
-static const struct {
-	const char *name, *title;
-	int64_t hours;
-} spans[] = {{"hour", "this hour", 1}, {"day", "24 h", 24}, {"two_days", "48 h", 48}};
+#define SPANS G_N_ELEMENTS(titles)
 
-static const char *const effects[] = {
-    [REASON_DEFERS] = "asked to come again",
-    [REASON_PASSES] = "let in after a delay",
-    [REASON_SPARES] = "let in without one",
-    [REASON_FAILS] = "let in undecided",
-};
-static const char *const effect_names[] = {
-    [REASON_DEFERS] = "deferred",
-    [REASON_PASSES] = "passed",
-    [REASON_SPARES] = "spared",
-    [REASON_FAILS] = "failed",
+struct spans {
+	const struct summary *mail[SPANS];
+	const struct judged *judged[SPANS];
 };
 
-struct sums {
-	int64_t hour; /* the present one */
-	uint64_t by_reason[G_N_ELEMENTS(spans)][REASONS];
-	uint64_t by_effect[G_N_ELEMENTS(spans)][G_N_ELEMENTS(effects)];
-};
-
-static bool
-add_hour(void *context, const struct store_bytes *key, const struct store_bytes *value,
-    int64_t expires G_GNUC_UNUSED)
+static struct spans
+spans_of(const struct view *view)
 {
-	struct sums *sums = context;
-	int64_t age = sums->hour - tally_key_hour(key);
+	return (struct spans){
+	    .mail = {&view->hours[VIEW_HOURS - 1], &view->day, &view->two_days},
+	    .judged = {&view->judged_hours[VIEW_HOURS - 1], &view->judged_day,
+		&view->judged_two_days},
+	};
+}
 
-	for (size_t i = 0; i < G_N_ELEMENTS(spans); i++) {
-		if (age < 0 || age >= spans[i].hours)
-			continue;
-		for (unsigned reason = 0; reason < REASONS; reason++) {
-			int32_t n = store_cell_get(value, reason);
+/* -- rows -- */
 
-			sums->by_reason[i][reason] += (uint64_t)MAX(n, 0);
-			sums->by_effect[i][reason_row(reason)->effect] += (uint64_t)MAX(n, 0);
-		}
-	}
-	return true;
+static void
+print_title(const char *title)
+{
+	printf("\n%-26s", title);
+	for (size_t i = 0; i < SPANS; i++)
+		printf("%12s", titles[i]);
+	putchar('\n');
 }
 
 static void
-print_row(const char *indent, const char *title, const uint64_t counts[G_N_ELEMENTS(spans)])
+print_row(const char *indent, const char *title, const uint64_t counts[SPANS])
 {
-	printf("%s%-*s", indent, indent[0] ? 22 : 24, title);
-	for (size_t i = 0; i < G_N_ELEMENTS(spans); i++)
+	printf("%s%-*s", indent, indent[0] ? 24 : 26, title);
+	for (size_t i = 0; i < SPANS; i++)
 		printf("%12" G_GUINT64_FORMAT, counts[i]);
 	putchar('\n');
 }
 
-static void
-print_reasons(const struct sums *sums, size_t effect)
+/* Seconds, in a unit that suits them; "-" for NaN. */
+static char *
+duration_text(double seconds)
 {
-	uint64_t counts[G_N_ELEMENTS(spans)];
-	const size_t longest = G_N_ELEMENTS(spans) - 1;
+	if (isnan(seconds))
+		return g_strdup("-");
+	if (seconds < 1)
+		return g_strdup_printf("%.2f ms", seconds * 1e3);
+	if (seconds < 600)
+		return g_strdup_printf("%.0f s", seconds);
+	if (seconds < 36000)
+		return g_strdup_printf("%.0f min", seconds / 60);
+	return g_strdup_printf("%.1f h", seconds / 3600);
+}
 
+static void
+print_quantile(const char *title, const struct histogram_scale *scale,
+    const uint64_t *const counts[SPANS], double q)
+{
+	printf("  %-24s", title);
+	for (size_t i = 0; i < SPANS; i++) {
+		g_autofree char *text = duration_text(histogram_quantile(scale, counts[i], q));
+
+		printf("%12s", text);
+	}
+	putchar('\n');
+}
+
+/* -- mail -- */
+
+static void
+print_reasons(const struct spans *spans, enum reason_effect effect)
+{
 	for (unsigned reason = 0; reason < REASONS; reason++) {
-		if (reason_row(reason)->effect != effect || !sums->by_reason[longest][reason])
+		uint64_t counts[SPANS];
+
+		if (reason_row((enum reason)reason)->effect != effect ||
+		    !spans->mail[SPANS - 1]->by_reason[reason])
 			continue;
-		for (size_t i = 0; i < G_N_ELEMENTS(spans); i++)
-			counts[i] = sums->by_reason[i][reason];
-		print_row("  ", reason_row(reason)->name, counts);
+		for (size_t i = 0; i < SPANS; i++)
+			counts[i] = spans->mail[i]->by_reason[reason];
+		print_row("  ", reason_row((enum reason)reason)->name, counts);
 	}
 }
 
 static void
-print_text(const char *uri, const struct store_status *status, const struct sums *sums)
+print_mail(const struct spans *spans)
 {
-	uint64_t counts[G_N_ELEMENTS(spans)];
+	static const struct {
+		const char *title;
+		size_t offset; /* in struct summary */
+		enum reason_effect effect;
+	} rows[] = {
+	    {"deferred", offsetof(struct summary, deferred), REASON_DEFERS},
+	    {"passed after a delay", offsetof(struct summary, passed), REASON_PASSES},
+	    {"spared any delay", offsetof(struct summary, spared), REASON_SPARES},
+	    {"let in undecided", offsetof(struct summary, failed), REASON_FAILS},
+	};
+	uint64_t counts[SPANS];
 
-	printf("store %s (%s), %.1f MB\n", uri, status->driver,
-	    (double)status->bytes_used / (1024 * 1024));
+	print_title("mail");
+	for (size_t row = 0; row < G_N_ELEMENTS(rows); row++) {
+		for (size_t i = 0; i < SPANS; i++)
+			counts[i] = *(const uint64_t *)(const void *)((const char *)spans->mail[i] +
+								      rows[row].offset);
+		print_row("", rows[row].title, counts);
+		print_reasons(spans, rows[row].effect);
+	}
+	for (size_t i = 0; i < SPANS; i++)
+		counts[i] = spans->mail[i]->observed;
+	if (counts[SPANS - 1])
+		print_row("", "only observed, not deferred", counts);
+}
+
+static void
+print_times(const struct spans *spans)
+{
+	const uint64_t *delays[SPANS], *latencies[SPANS];
+
+	for (size_t i = 0; i < SPANS; i++) {
+		delays[i] = spans->mail[i]->delays;
+		latencies[i] = spans->mail[i]->latencies;
+	}
+	print_title("time");
+	print_quantile("delay, median", &histogram_delay, delays, 0.5);
+	print_quantile("delay, 95 % within", &histogram_delay, delays, 0.95);
+	print_quantile("delay, 99 % within", &histogram_delay, delays, 0.99);
+	print_quantile("answer, median", &histogram_latency, latencies, 0.5);
+	print_quantile("answer, 99 % within", &histogram_latency, latencies, 0.99);
+}
+
+static void
+print_gone(const struct summary *ripe)
+{
+	printf("\nnever came back: ");
+	if (ripe->firsts)
+		printf("%.1f %% of the %" G_GUINT64_FORMAT
+		       " first attempts in the last 24 hours whose retry window is over\n",
+		    summary_gone(ripe) * 100, ripe->firsts);
+	else
+		printf("no retry window has ended in 24 hours\n");
+}
+
+/* -- classifier -- */
+
+static void
+print_classifier(const struct view *view, const struct spans *spans)
+{
+	static const struct {
+		const char *title;
+		enum verdicts_cell cell;
+	} rows[] = {
+	    {"judged spam", VERDICTS_SPAM},
+	    {"judged ham", VERDICTS_HAM},
+	    {"unsure", VERDICTS_UNSURE},
+	    {"learned as spam", VERDICTS_LEARNED_SPAM},
+	    {"learned as ham", VERDICTS_LEARNED_HAM},
+	    {"moved to the other class", VERDICTS_MOVED},
+	};
+
+	print_title("classifier");
+	for (size_t row = 0; row < G_N_ELEMENTS(rows); row++) {
+		uint64_t counts[SPANS];
+
+		for (size_t i = 0; i < SPANS; i++)
+			counts[i] = spans->judged[i]->cells[rows[row].cell];
+		print_row("", rows[row].title, counts);
+	}
+	printf("knows %" G_GUINT64_FORMAT " tokens, %" G_GUINT64_FORMAT
+	       " messages learned as spam, %" G_GUINT64_FORMAT " as ham\n",
+	    view->store.records[STORE_TOKENS], view->learned.spam, view->learned.ham);
+}
+
+/* -- the store -- */
+
+static void
+print_store(const struct view *view)
+{
+	const struct store_status *store = &view->store;
+
+	printf("store %s (%s), %.1f MB: %s\n", settings_text(view->settings, SETTING_STORE_URI),
+	    store->driver, (double)store->bytes_used / (1024 * 1024),
+	    view->problem ? view->problem : "answers");
+	if (view->disk.known)
+		printf("disk: %.1f of %.1f GB free\n", (double)view->disk.free / (1 << 30),
+		    (double)view->disk.total / (1 << 30));
 	for (int i = 0; i < STORE_SPACES; i++)
 		printf("  %-12s%12" G_GUINT64_FORMAT "%s\n", store_spaces[i].name,
-		    status->records[i], status->approximate ? " or so" : "");
-	printf("%-24s", "decisions");
-	for (size_t i = 0; i < G_N_ELEMENTS(spans); i++)
-		printf("%12s", spans[i].title);
-	putchar('\n');
-	for (size_t effect = 0; effect < G_N_ELEMENTS(effects); effect++) {
-		for (size_t i = 0; i < G_N_ELEMENTS(spans); i++)
-			counts[i] = sums->by_effect[i][effect];
-		print_row("", effects[effect], counts);
-		print_reasons(sums, effect);
-	}
-}
-
-static json_t *
-span_json(const struct sums *sums, size_t span)
-{
-	json_t *by_reason = json_object(), *by_effect = json_object();
-
-	for (unsigned reason = 0; reason < REASONS; reason++)
-		json_object_set_new(by_reason, reason_row(reason)->name,
-		    json_integer((json_int_t)sums->by_reason[span][reason]));
-	for (size_t effect = 0; effect < G_N_ELEMENTS(effects); effect++)
-		json_object_set_new(by_effect, effect_names[effect],
-		    json_integer((json_int_t)sums->by_effect[span][effect]));
-	return json_pack("{s:I, s:o, s:o}", "hours", (json_int_t)spans[span].hours, "by_effect",
-	    by_effect, "by_reason", by_reason);
+		    store->records[i], store->approximate ? " or so" : "");
 }
 
 static void
-print_json(const char *uri, const struct store_status *status, const struct sums *sums)
+print_text(const struct view *view)
 {
-	json_t *records = json_object(), *decisions = json_object();
+	const struct spans spans = spans_of(view);
 
-	for (int i = 0; i < STORE_SPACES; i++)
-		json_object_set_new(
-		    records, store_spaces[i].name, json_integer((json_int_t)status->records[i]));
-	for (size_t i = 0; i < G_N_ELEMENTS(spans); i++)
-		json_object_set_new(decisions, spans[i].name, span_json(sums, i));
-	ctl_json_print(json_pack("{s:i, s:s, s:s, s:I, s:b, s:o, s:o}", "version", STATUS_VERSION,
-	    "store", uri, "driver", status->driver, "bytes", (json_int_t)status->bytes_used,
-	    "approximate", (int)status->approximate, "records", records, "decisions", decisions));
+	print_store(view);
+	print_mail(&spans);
+	print_times(&spans);
+	print_gone(&view->ripe);
+	print_classifier(view, &spans);
+}
+
+static void
+print_json(const struct view *view)
+{
+	g_autoptr(GString) out = g_string_new(NULL);
+
+	http_stats_render_stored(view, "greylagctl", out);
+	fputs(out->str, stdout);
 }
 
 bool
 ctl_status(struct ctl *ctl, int argc, char **argv, GError **error)
 {
-	struct sums sums = {0};
-	struct store_status status;
-	enum store_result result;
 	gboolean json = FALSE;
 	const GOptionEntry entries[] = {
 	    {"json", 0, 0, G_OPTION_ARG_NONE, &json, "Print JSON", NULL},
 	    G_OPTION_ENTRY_NULL,
 	};
-	const char *uri;
+	struct view_stored sources = {0};
+	struct store_status status;
+	enum store_result result;
+	g_autofree struct view *view = NULL;
 
 	if (!ctl_parse(ctl, entries, 0, 0, &argc, &argv, error) || !ctl_open(ctl, CTL_READ, error))
 		return false;
-	sums.hour = ctl->now / 3600;
 	result = store_status(ctl->store, &status);
 	if (result != STORE_OK)
 		return ctl_store_fail(error, result);
-	if (!ctl_scan(ctl, STORE_HOURS, add_hour, NULL, &sums, error))
-		return false;
-	uri = settings_text(ctl->settings, SETTING_STORE_URI);
-	(json ? print_json : print_text)(uri, &status, &sums);
-	return true;
+	sources = (struct view_stored){
+	    .settings = ctl->settings,
+	    .store = ctl->store,
+	    .series = series_new(STORE_HOURS, TALLY_CELLS),
+	    .verdicts = series_new(STORE_VERDICTS, VERDICTS_CELLS),
+	    .learned = learned_new(),
+	};
+	view = g_new(struct view, 1);
+	view_take_stored(&sources, ctl->now, view);
+	(json ? print_json : print_text)(view);
+	result = series_result(sources.series);
+	view_clear(view);
+	learned_free(sources.learned);
+	series_free(sources.series);
+	series_free(sources.verdicts);
+	return result == STORE_OK || ctl_store_fail(error, result);
 }

@@ -43,7 +43,7 @@ struct daemon {
 	struct rules *rules;
 	struct policy *policy;
 	struct stats *stats;
-	struct series *series;
+	struct series *series, *verdicts;
 	struct learned *learned;
 	struct server *server;
 	struct keeper *keeper;
@@ -346,6 +346,7 @@ start_http(struct daemon *d)
 	    .settings = d->settings,
 	    .stats = d->stats,
 	    .series = d->series,
+	    .verdicts = d->verdicts,
 	    .learned = d->learned,
 	    .server = d->server,
 	    .keeper = d->keeper,
@@ -366,7 +367,8 @@ serve(struct daemon *d)
 
 	d->loop = ev_default_loop(EVFLAG_AUTO);
 	d->stats = stats_new((int64_t)ev_now(d->loop));
-	d->series = series_new();
+	d->series = series_new(STORE_HOURS, TALLY_CELLS);
+	d->verdicts = series_new(STORE_VERDICTS, VERDICTS_CELLS);
 	d->learned = learned_new();
 	d->policy =
 	    policy_new(NULL, d->rules, stdio ? POLICY_MESSAGES_SINGLE : POLICY_MESSAGES_SERVER);
@@ -407,6 +409,7 @@ finish(struct daemon *d)
 	policy_free(d->policy);
 	stats_free(d->stats);
 	series_free(d->series);
+	series_free(d->verdicts);
 	learned_free(d->learned);
 	listener_close(d->listeners,
 	    d->inherited || !d->server ? NULL : settings_list(d->settings, SETTING_POLICY_LISTEN));

@@ -1,6 +1,7 @@
 #include "policyd/http_metrics.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -129,6 +130,31 @@ number(GString *out, double value)
 	g_string_append(out, g_ascii_formatd(text, sizeof text, "%.10g", value));
 }
 
+/* So many in all up to the bound. */
+static void
+bucket(struct metrics_writer *w, double le, uint64_t n)
+{
+	char bound[G_ASCII_DTOSTR_BUF_SIZE] = "+Inf";
+
+	if (!isinf(le)) {
+		g_ascii_formatd(bound, sizeof bound, "%.10g", le);
+		if (!strpbrk(bound, ".e"))
+			g_strlcat(bound, ".0", sizeof bound);
+	}
+	name_and_label(w, "_bucket", "le", bound);
+	g_string_append_printf(w->out, "%" PRIu64 "\n", n);
+}
+
+static void
+histogram_end(struct metrics_writer *w, uint64_t n, double sum)
+{
+	name_and_label(w, "_count", NULL, NULL);
+	g_string_append_printf(w->out, "%" PRIu64 "\n", n);
+	name_and_label(w, "_sum", NULL, NULL);
+	number(w->out, sum);
+	g_string_append_c(w->out, '\n');
+}
+
 static void
 histogram(struct metrics_writer *w, const struct view *view, const struct histogram_scale *scale,
     unsigned cell, double sum)
@@ -136,22 +162,10 @@ histogram(struct metrics_writer *w, const struct view *view, const struct histog
 	uint64_t n = 0;
 
 	for (unsigned i = 0; i <= scale->n_bounds; i++) {
-		char bound[G_ASCII_DTOSTR_BUF_SIZE] = "+Inf";
-
 		n += tally_total(view->tally, cell + i);
-		if (i < scale->n_bounds) {
-			g_ascii_formatd(bound, sizeof bound, "%.10g", scale->bounds[i]);
-			if (!strpbrk(bound, ".e"))
-				g_strlcat(bound, ".0", sizeof bound);
-		}
-		name_and_label(w, "_bucket", "le", bound);
-		g_string_append_printf(w->out, "%" PRIu64 "\n", n);
+		bucket(w, i < scale->n_bounds ? scale->bounds[i] : INFINITY, n);
 	}
-	name_and_label(w, "_count", NULL, NULL);
-	g_string_append_printf(w->out, "%" PRIu64 "\n", n);
-	name_and_label(w, "_sum", NULL, NULL);
-	number(w->out, sum);
-	g_string_append_c(w->out, '\n');
+	histogram_end(w, n, sum);
 }
 
 /* -- metrics -- */
@@ -327,6 +341,41 @@ write_learned(struct metrics_writer *w, const struct view *view)
 }
 
 static void
+write_verdicts(struct metrics_writer *w, const struct view *view)
+{
+	for (unsigned i = VERDICTS_HAM; i <= VERDICTS_UNSURE; i++)
+		labelled(w, "verdict", verdict_name((enum verdict)(i - VERDICTS_HAM)),
+		    series_grown(view->verdicts, i));
+}
+
+static void
+write_trained(struct metrics_writer *w, const struct view *view)
+{
+	labelled(w, "class", "spam", series_grown(view->verdicts, VERDICTS_LEARNED_SPAM));
+	labelled(w, "class", "ham", series_grown(view->verdicts, VERDICTS_LEARNED_HAM));
+}
+
+static void
+write_moved(struct metrics_writer *w, const struct view *view)
+{
+	plain(w, series_grown(view->verdicts, VERDICTS_MOVED));
+}
+
+static void
+write_scores(struct metrics_writer *w, const struct view *view)
+{
+	double sum = (double)series_grown(view->verdicts, VERDICTS_SCORE_SUM) / 1000;
+	uint64_t n = 0;
+
+	for (unsigned i = 0; i < VERDICTS_BINS; i++) {
+		n += series_grown(view->verdicts, VERDICTS_SCORES + i);
+		bucket(w, (i + 1) * VERDICTS_BIN_WIDTH, n);
+	}
+	bucket(w, INFINITY, n);
+	histogram_end(w, n, sum);
+}
+
+static void
 write_expired(struct metrics_writer *w, const struct view *view)
 {
 	plain(w, view->expired);
@@ -402,6 +451,14 @@ const struct metric_row http_metrics[] = {
 	"When the last search for expired records ended, in seconds since 1970.", write_last_pass},
     {"greylag_trained_messages", METRIC_GAUGE, NULL, "class",
 	"Messages that the classifier has learned, by class: spam or ham.", write_learned},
+    {"greylag_classifier_verdicts", METRIC_COUNTER, NULL, "verdict",
+	"Verdicts of greylag filter: ham, spam or unsure.", write_verdicts},
+    {"greylag_classifier_trained", METRIC_COUNTER, NULL, "class",
+	"Messages that were learned, by class: spam or ham.", write_trained},
+    {"greylag_classifier_moved", METRIC_COUNTER, NULL, "",
+	"Messages that were learned as one class after the other.", write_moved},
+    {"greylag_classifier_score", METRIC_HISTOGRAM, NULL, "le",
+	"Spam scores, from 0 to 1, of the mail that greylag filter judged.", write_scores},
     {"greylag_http_connections", METRIC_GAUGE, NULL, "", "Open HTTP connections.",
 	write_http_connections},
     {"greylag_http_requests", METRIC_COUNTER, NULL, "", "HTTP requests.", write_http_requests},

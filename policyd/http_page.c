@@ -360,6 +360,118 @@ render_delays(const struct view *view, GString *out)
 	g_free(chart);
 }
 
+/* -- charts of the classifier -- */
+
+static void
+render_scores(const struct view *view, GString *out)
+{
+	struct chart *chart = g_new0(struct chart, 1);
+	double ham = settings_decimal(view->settings, SETTING_CLASSIFIER_HAM_CUTOFF);
+	double spam = settings_decimal(view->settings, SETTING_CLASSIFIER_SPAM_CUTOFF);
+	bool none = summary_verdicts(&view->judged_two_days) == 0;
+	g_autofree char *note =
+	    none ? g_strdup("48 hours. greylag filter has judged no mail yet.")
+		 : g_strdup_printf("48 hours. Spam from %.2f on (dashed), ham up to %.2f (dotted), "
+				   "unsure between.",
+		       spam, ham);
+
+	*chart = (struct chart){.id = "scores",
+	    .title = "Spam scores of mail",
+	    .note = note,
+	    .description = note,
+	    .column = "Score",
+	    .unit = "",
+	    .n_columns = VERDICTS_BINS,
+	    .n_series = 1,
+	    .n_ticks = 5,
+	    .n_marks = 2,
+	    .marks = {
+		{"spam cut-off", spam * VERDICTS_BINS}, {"ham cut-off", ham * VERDICTS_BINS}}};
+	chart->series[0].name = "Messages";
+	chart->series[0].css_class = "deferred";
+	for (unsigned i = 0; i < VERDICTS_BINS; i++) {
+		g_snprintf(chart->labels[i], sizeof chart->labels[i], "%.2f\xe2\x80\x93%.2f",
+		    i * VERDICTS_BIN_WIDTH, (i + 1) * VERDICTS_BIN_WIDTH);
+		chart->series[0].values[i] =
+		    (double)view->judged_two_days.cells[VERDICTS_SCORES + i];
+	}
+	for (unsigned i = 0; i < chart->n_ticks; i++)
+		g_snprintf(chart->ticks[i], sizeof chart->ticks[i], "%.2f",
+		    i / (double)(chart->n_ticks - 1));
+	g_string_append(out, "<section class=\"card half\">");
+	chart_render(chart, out);
+	g_string_append(out, "</section>");
+	g_free(chart);
+}
+
+/* Hours of some of the classifier's cells. */
+struct judged_chart {
+	const char *id, *title, *note, *description;
+	struct {
+		const char *name, *css_class;
+		enum verdicts_cell cell;
+	} series[3];
+};
+
+static void
+render_judged(const struct view *view, const struct judged_chart *what, GString *out)
+{
+	struct chart *chart = g_new0(struct chart, 1);
+
+	*chart = (struct chart){.id = what->id,
+	    .title = what->title,
+	    .note = what->note,
+	    .description = what->description,
+	    .column = "Hour (UTC)",
+	    .unit = "",
+	    .n_columns = VIEW_HOURS};
+	for (unsigned s = 0; s < G_N_ELEMENTS(what->series) && what->series[s].name; s++) {
+		chart->n_series = s + 1;
+		chart->series[s].name = what->series[s].name;
+		chart->series[s].css_class = what->series[s].css_class;
+		for (unsigned i = 0; i < VIEW_HOURS; i++)
+			chart->series[s].values[i] =
+			    (double)view->judged_hours[i].cells[what->series[s].cell];
+	}
+	set_times(chart, view->hours[0].first * 3600, 3600, "%a %H:%M");
+	g_string_append(out, "<section class=\"card half\">");
+	chart_render(chart, out);
+	g_string_append(out, "</section>");
+	g_free(chart);
+}
+
+static void
+render_verdicts(const struct view *view, GString *out)
+{
+	const uint64_t *cells = view->judged_two_days.cells;
+	g_autofree char *description = g_strdup_printf(
+	    "In 48 hours %" G_GUINT64_FORMAT " messages were judged spam, %" G_GUINT64_FORMAT
+	    " ham, %" G_GUINT64_FORMAT " unsure.",
+	    cells[VERDICTS_SPAM], cells[VERDICTS_HAM], cells[VERDICTS_UNSURE]);
+	const struct judged_chart chart = {"verdicts", "Verdicts, 48 hours", description,
+	    description,
+	    {{"Spam", "failed", VERDICTS_SPAM}, {"Ham", "passed", VERDICTS_HAM},
+		{"Unsure", "spared", VERDICTS_UNSURE}}};
+
+	render_judged(view, &chart, out);
+}
+
+/* What was moved was learned, too: it is told, not stacked. */
+static void
+render_trainings(const struct view *view, GString *out)
+{
+	const uint64_t *cells = view->judged_two_days.cells;
+	g_autofree char *description = g_strdup_printf(
+	    "In 48 hours %" G_GUINT64_FORMAT " messages were learned as spam, %" G_GUINT64_FORMAT
+	    " as ham; %" G_GUINT64_FORMAT " of them had been learned as the other before.",
+	    cells[VERDICTS_LEARNED_SPAM], cells[VERDICTS_LEARNED_HAM], cells[VERDICTS_MOVED]);
+	const struct judged_chart chart = {"trainings", "Trainings, 48 hours", description,
+	    description,
+	    {{"Spam", "failed", VERDICTS_LEARNED_SPAM}, {"Ham", "passed", VERDICTS_LEARNED_HAM}}};
+
+	render_judged(view, &chart, out);
+}
+
 /* -- tables -- */
 
 static void
@@ -543,6 +655,16 @@ render_classifier(const struct view *view, GString *out)
 	fact_stat(out, "Messages known", "classifier.messages", messages);
 	fact_stat(out, "Learned as spam", "classifier.trained.spam", view->learned.spam);
 	fact_stat(out, "Learned as ham", "classifier.trained.ham", view->learned.ham);
+	fact_stat(out, "Judged spam in 24 h", "verdicts.last_24_hours.spam",
+	    view->judged_day.cells[VERDICTS_SPAM]);
+	fact_stat(out, "Judged ham in 24 h", "verdicts.last_24_hours.ham",
+	    view->judged_day.cells[VERDICTS_HAM]);
+	fact_stat(out, "Unsure in 24 h", "verdicts.last_24_hours.unsure",
+	    view->judged_day.cells[VERDICTS_UNSURE]);
+	fact_stat(out, "Learned in 48 h as spam", "verdicts.last_48_hours.trained_spam",
+	    view->judged_two_days.cells[VERDICTS_LEARNED_SPAM]);
+	fact_stat(out, "Learned in 48 h as ham", "verdicts.last_48_hours.trained_ham",
+	    view->judged_two_days.cells[VERDICTS_LEARNED_HAM]);
 	g_string_append(out, "</tbody></table></section>");
 }
 
@@ -581,9 +703,12 @@ http_page_render(const struct view *view, GString *out)
 	render_hours(view, out);
 	render_delays(view, out);
 	render_gone(view, out);
+	render_scores(view, out);
+	render_verdicts(view, out);
 	g_string_append(out, "<div class=\"stack\">");
 	render_days(view, out);
 	render_reasons(view, out);
+	render_trainings(view, out);
 	g_string_append(out, "</div><div class=\"stack\">");
 	render_top(view, out);
 	render_classifier(view, out);

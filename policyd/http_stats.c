@@ -176,6 +176,55 @@ classifier_json(const struct view *view)
 }
 
 static json_t *
+judged_json(const struct judged *j)
+{
+	return json_pack("{s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:o}", "start",
+	    (json_int_t)(j->first * 3600), "hours", (json_int_t)j->hours, "spam",
+	    whole(j->cells[VERDICTS_SPAM]), "ham", whole(j->cells[VERDICTS_HAM]), "unsure",
+	    whole(j->cells[VERDICTS_UNSURE]), "trained_spam",
+	    whole(j->cells[VERDICTS_LEARNED_SPAM]), "trained_ham",
+	    whole(j->cells[VERDICTS_LEARNED_HAM]), "moved", whole(j->cells[VERDICTS_MOVED]));
+}
+
+static json_t *
+judged_period_json(const struct judged *j)
+{
+	json_t *period = judged_json(j), *scores = json_array();
+
+	for (unsigned i = 0; i < VERDICTS_BINS; i++)
+		json_array_append_new(
+		    scores, json_pack("{s:o, s:o}", "lt", json_real((i + 1) * VERDICTS_BIN_WIDTH),
+				"count", whole(j->cells[VERDICTS_SCORES + i])));
+	json_object_set_new(period, "scores", scores);
+	return period;
+}
+
+static json_t *
+judged_list_json(const struct judged *all, size_t n)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < n; i++)
+		json_array_append_new(list, judged_json(&all[i]));
+	return list;
+}
+
+static json_t *
+verdicts_json(const struct view *view)
+{
+	const struct settings *s = view->settings;
+
+	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "spam_cutoff",
+	    json_real(settings_decimal(s, SETTING_CLASSIFIER_SPAM_CUTOFF)), "ham_cutoff",
+	    json_real(settings_decimal(s, SETTING_CLASSIFIER_HAM_CUTOFF)), "last_24_hours",
+	    judged_period_json(&view->judged_day), "last_48_hours",
+	    judged_period_json(&view->judged_two_days), "last_30_days",
+	    judged_period_json(&view->judged_month), "hours",
+	    judged_list_json(view->judged_hours, VIEW_HOURS), "days",
+	    judged_list_json(view->judged_days, VIEW_DAYS));
+}
+
+static json_t *
 settings_json(const struct view *view)
 {
 	json_t *all = json_object();
@@ -199,33 +248,69 @@ retry_json(const struct view *view)
 	    "never_returned_share", real(summary_gone(&view->ripe)));
 }
 
-void
-http_stats_render(const struct view *view, GString *out)
+/* What the store tells, whoever reads it. */
+static void
+add_stored(json_t *root, const struct view *view)
 {
-	json_t *root = json_pack("{s:i, s:s, s:o, s:o, s:I, s:I}", "version", HTTP_STATS_VERSION,
-	    "program", "greylagd", "release", text(view->release), "host", text(view->host), "now",
-	    (json_int_t)view->now, "started", (json_int_t)view->started);
-	char *dump;
-
-	json_object_set_new(root, "health", health_json(view));
-	json_object_set_new(root, "process", process_json(view));
 	json_object_set_new(root, "last_24_hours", period_json(&view->day));
 	json_object_set_new(root, "last_48_hours", period_json(&view->two_days));
 	json_object_set_new(root, "last_30_days", period_json(&view->month));
 	json_object_set_new(root, "retry", retry_json(view));
 	json_object_set_new(root, "hours", list_json(view->hours, VIEW_HOURS));
 	json_object_set_new(root, "days", list_json(view->days, VIEW_DAYS));
-	json_object_set_new(root, "most_deferred",
-	    json_pack("{s:I, s:o, s:o}", "since", (json_int_t)view->top_since, "networks",
-		top_json(view->top[STATS_NETWORKS]), "sender_domains",
-		top_json(view->top[STATS_DOMAINS])));
 	json_object_set_new(root, "store", store_json(view));
-	json_object_set_new(root, "triplets", triplets_json(view));
 	json_object_set_new(root, "classifier", classifier_json(view));
+	json_object_set_new(root, "verdicts", verdicts_json(view));
 	json_object_set_new(root, "settings", settings_json(view));
-	dump = json_dumps(root, JSON_INDENT(1) | JSON_REAL_PRECISION(10));
+}
+
+static json_t *
+root_json(const struct view *view, const char *program)
+{
+	return json_pack("{s:i, s:s, s:o, s:o, s:I}", "version", HTTP_STATS_VERSION, "program",
+	    program, "release", text(view->release), "host", text(view->host), "now",
+	    (json_int_t)view->now);
+}
+
+/* Takes the document. */
+static void
+append_json(json_t *root, GString *out)
+{
+	char *dump = json_dumps(root, JSON_INDENT(1) | JSON_REAL_PRECISION(10));
+
 	g_string_append(out, dump);
 	g_string_append_c(out, '\n');
 	free(dump);
 	json_decref(root);
+}
+
+void
+http_stats_render(const struct view *view, GString *out)
+{
+	json_t *root = root_json(view, "greylagd");
+
+	json_object_set_new(root, "started", json_integer(view->started));
+	json_object_set_new(root, "health", health_json(view));
+	json_object_set_new(root, "process", process_json(view));
+	add_stored(root, view);
+	json_object_set_new(root, "most_deferred",
+	    json_pack("{s:I, s:o, s:o}", "since", (json_int_t)view->top_since, "networks",
+		top_json(view->top[STATS_NETWORKS]), "sender_domains",
+		top_json(view->top[STATS_DOMAINS])));
+	json_object_set_new(root, "triplets", triplets_json(view));
+	append_json(root, out);
+}
+
+void
+http_stats_render_stored(const struct view *view, const char *program, GString *out)
+{
+	json_t *root = root_json(view, program);
+
+	json_object_set_new(root, "health",
+	    json_pack("{s:b, s:o, s:o, s:o}", "ok", view->problem == NULL, "problem",
+		text(view->problem), "disk_free_bytes",
+		view->disk.known ? whole(view->disk.free) : json_null(), "disk_total_bytes",
+		view->disk.known ? whole(view->disk.total) : json_null()));
+	add_stored(root, view);
+	append_json(root, out);
 }

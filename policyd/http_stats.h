@@ -14,6 +14,9 @@
 
 void http_stats_render(const struct view *view, GString *out);
 
+/* Those parts of it that the store tells, for PROGRAM that is not the daemon. */
+void http_stats_render_stored(const struct view *view, const char *program, GString *out);
+
 /* The settings that are shown, on the page too; ends with SETTING_COUNT. */
 extern const enum setting http_shown_settings[];
 

@@ -36,7 +36,7 @@ policyd_libpolicy_a_SOURCES = \
 	policyd/triplet.c policyd/triplet.h \
 	policyd/view.c policyd/view.h \
 	policyd/whitelist.c policyd/whitelist.h
-POLICYD_LIBS = policyd/libpolicy.a $(DB_LIBS) $(PSL_LIBS) $(EV_LIBS) $(SYSTEMD_LIBS) \
+POLICYD_LIBS = policyd/libpolicy.a classifier/libclassify.a $(DB_LIBS) $(PSL_LIBS) $(EV_LIBS) $(SYSTEMD_LIBS) \
 	$(JANSSON_LIBS) $(MICROHTTPD_LIBS) -lm
 
 sbin_PROGRAMS += policyd/greylagd

@@ -9,9 +9,14 @@
 #define WHOLE_INTERVAL 600
 
 struct series {
-	int32_t cells[SERIES_HOURS][TALLY_CELLS]; /* hour H is at H modulo SERIES_HOURS */
-	int64_t last;                             /* the newest hour; 0 before the first reading */
-	int64_t read_at;                          /* when the last reading began */
+	enum store_space space;
+	unsigned n_cells;
+	int32_t *cells;              /* a row of each hour: hour H is at H modulo SERIES_HOURS */
+	int64_t hours[SERIES_HOURS]; /* that the rows hold */
+	uint64_t *grown;             /* of each cell */
+	bool begun;                  /* all hours have been read once */
+	int64_t last;                /* the newest hour; 0 before the first reading */
+	int64_t read_at;             /* when the last reading began */
 	int64_t whole_read_at;
 
 	/* A reading under way. */
@@ -21,10 +26,14 @@ struct series {
 };
 
 struct series *
-series_new(void)
+series_new(enum store_space space, unsigned n_cells)
 {
 	struct series *series = g_new0(struct series, 1);
 
+	series->space = space;
+	series->n_cells = n_cells;
+	series->cells = g_new0(int32_t, (gsize)SERIES_HOURS * n_cells);
+	series->grown = g_new0(uint64_t, n_cells);
 	series->result = STORE_UNAVAILABLE;
 	return series;
 }
@@ -32,22 +41,33 @@ series_new(void)
 void
 series_free(struct series *series)
 {
+	if (!series)
+		return;
+	g_free(series->cells);
+	g_free(series->grown);
 	g_free(series);
 }
 
 static int32_t *
 row(const struct series *series, int64_t hour)
 {
-	return (int32_t *)series->cells[hour % SERIES_HOURS];
+	return series->cells + hour % SERIES_HOURS * series->n_cells;
 }
 
 void
 series_set(struct series *series, int64_t hour, const struct store_bytes *value)
 {
 	int32_t *cells = row(series, hour);
+	bool same = series->hours[hour % SERIES_HOURS] == hour;
 
-	for (unsigned i = 0; i < TALLY_CELLS; i++)
+	for (unsigned i = 0; i < series->n_cells; i++) {
+		int32_t old = same ? cells[i] : 0;
+
 		cells[i] = value ? store_cell_get(value, i) : 0;
+		if (series->begun && cells[i] > old)
+			series->grown[i] += (uint64_t)((int64_t)cells[i] - old);
+	}
+	series->hours[hour % SERIES_HOURS] = hour;
 	series->last = MAX(series->last, hour);
 }
 
@@ -60,8 +80,13 @@ on_value(void *context, size_t index, enum store_result result, const struct sto
 		series_set(series, series->first + (int64_t)index, value);
 	else
 		series->worst = result;
-	if (++series->arrived == series->n)
-		series->result = series->worst;
+	if (++series->arrived < series->n)
+		return;
+	series->result = series->worst;
+	if (series->worst != STORE_OK)
+		series->whole_read_at = 0;
+	else if (series->n == SERIES_HOURS)
+		series->begun = true;
 }
 
 static void
@@ -78,7 +103,7 @@ read_hours(struct series *series, struct store *store, int64_t first, size_t n, 
 		tally_key(first + (int64_t)i, bytes[i]);
 		keys[i] = (struct store_bytes){bytes[i], TALLY_KEY_SIZE};
 	}
-	store_get_many(store, STORE_HOURS, keys, n, timeout, on_value, series);
+	store_get_many(store, series->space, keys, n, timeout, on_value, series);
 }
 
 void
@@ -116,6 +141,12 @@ int64_t
 series_last_hour(const struct series *series)
 {
 	return series->last;
+}
+
+uint64_t
+series_grown(const struct series *series, unsigned cell)
+{
+	return series->grown[cell];
 }
 
 uint64_t

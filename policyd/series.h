@@ -1,5 +1,5 @@
 /*
- * The hourly counters of all daemons on a store, as they were a few seconds ago: read in bulk,
+ * The hourly counters of all processes on a store, as they were a few seconds ago: read in bulk,
  * kept, and read again when they are asked for and have grown old. Reading costs some fifty
  * look-ups, whatever the number of records in the store.
  */
@@ -16,8 +16,8 @@
 
 struct series;
 
-/* Must live until the store is closed. */
-struct series *series_new(void);
+/* Of the first N_CELLS cells of the hours in SPACE. Must live until the store is closed. */
+struct series *series_new(enum store_space space, unsigned n_cells);
 void series_free(struct series *series);
 
 /* Reads what may have changed, if the last reading is over and older than MAX_AGE seconds.
@@ -33,6 +33,9 @@ int64_t series_last_hour(const struct series *series);
 
 /* The count of a cell in N hours from FIRST on; hours that are not kept count nothing. */
 uint64_t series_sum(const struct series *series, int64_t first, int64_t n, unsigned cell);
+
+/* By how much a cell of all hours has grown since the first reading: never less than before. */
+uint64_t series_grown(const struct series *series, unsigned cell);
 
 /* For tests, and for counters that come from elsewhere: an hour's value as it stands in the
  * store. */

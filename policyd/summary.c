@@ -47,6 +47,29 @@ summary_of(const struct series *series, int64_t first, int64_t n)
 	return s;
 }
 
+struct judged
+summary_judged(const struct series *series, int64_t first, int64_t n)
+{
+	struct judged judged = {.first = first, .hours = n};
+
+	for (unsigned i = 0; i < VERDICTS_CELLS; i++)
+		judged.cells[i] = series_sum(series, first, n, i);
+	return judged;
+}
+
+uint64_t
+summary_verdicts(const struct judged *judged)
+{
+	return judged->cells[VERDICTS_HAM] + judged->cells[VERDICTS_SPAM] +
+	       judged->cells[VERDICTS_UNSURE];
+}
+
+uint64_t
+summary_learned(const struct judged *judged)
+{
+	return judged->cells[VERDICTS_LEARNED_HAM] + judged->cells[VERDICTS_LEARNED_SPAM];
+}
+
 uint64_t
 summary_all(const struct summary *s)
 {

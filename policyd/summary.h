@@ -4,6 +4,7 @@
 #ifndef GREYLAG_POLICYD_SUMMARY_H
 #define GREYLAG_POLICYD_SUMMARY_H
 
+#include "classifier/verdicts.h"
 #include "policyd/histogram.h"
 #include "policyd/series.h"
 
@@ -23,6 +24,19 @@ struct summary {
 
 /* Of N hours from FIRST on. */
 struct summary summary_of(const struct series *series, int64_t first, int64_t n);
+
+/* What the classifier did. */
+struct judged {
+	int64_t first, hours;
+	uint64_t cells[VERDICTS_CELLS]; /* by enum verdicts_cell */
+};
+
+/* SERIES is that of STORE_VERDICTS. */
+struct judged summary_judged(const struct series *series, int64_t first, int64_t n);
+
+/* Mail on its way, and messages learned. */
+uint64_t summary_verdicts(const struct judged *judged);
+uint64_t summary_learned(const struct judged *judged);
 
 uint64_t summary_all(const struct summary *summary);
 

@@ -81,10 +81,7 @@ tally_result(const struct tally *tally)
 void
 tally_key(int64_t hour, uint8_t ret_key[TALLY_KEY_SIZE])
 {
-	uint32_t big_endian = GUINT32_TO_BE((uint32_t)hour);
-
-	for (int i = 0; i < TALLY_KEY_SIZE; i++)
-		ret_key[i] = ((const uint8_t *)&big_endian)[i];
+	store_hour_key(hour, ret_key);
 }
 
 int64_t

@@ -13,7 +13,7 @@
 /* Hours are kept for so many days. */
 #define TALLY_DAYS 32
 
-#define TALLY_KEY_SIZE 4
+#define TALLY_KEY_SIZE STORE_HOUR_KEY_SIZE
 
 /*
  * The cells of an hour. A range's first number is named here, and how many numbers it may have;

@@ -20,7 +20,7 @@
 struct view_sources {
 	const struct settings *settings;
 	struct stats *stats;
-	struct series *series;
+	struct series *series, *verdicts;
 	struct learned *learned;
 	const struct server *server;
 	const struct keeper *keeper;
@@ -35,7 +35,7 @@ struct view {
 	int64_t now, started;
 	const char *host, *release;
 	const struct settings *settings;
-	const struct series *series;
+	const struct series *series, *verdicts;
 	const struct tally *tally;
 	double delay_sum, latency_sum;
 	struct server_status server;
@@ -60,12 +60,26 @@ struct view {
 	struct summary day, two_days, month; /* the last 24 and 48 hours, and all days */
 	/* A day's hours whose retry window is over: what has not come back never will. */
 	struct summary ripe;
+
+	struct judged judged_hours[VIEW_HOURS], judged_days[VIEW_DAYS];
+	struct judged judged_day, judged_two_days, judged_month;
 };
 
 /* Asks the store whether it answers; the numbers may be some seconds old. The view is to be
  * cleared, and is valid until the loop goes on. */
 void view_take(const struct view_sources *sources, int64_t now, struct view *ret_view);
 void view_clear(struct view *view);
+
+/* What the store alone tells, for a program that is not the daemon. STORE answers reads at once,
+ * or is waited for. */
+struct view_stored {
+	const struct settings *settings;
+	struct store *store;
+	struct series *series, *verdicts;
+	struct learned *learned;
+};
+
+void view_take_stored(const struct view_stored *sources, int64_t now, struct view *ret_view);
 
 /* The sums of a view that has its series, settings and time. */
 void view_sum(struct view *view);

@@ -12,6 +12,7 @@
 #include <time.h>
 #include <glib.h>
 
+#include "classifier/verdicts.h"
 #include "policyd/decision.h"
 #include "policyd/histogram.h"
 #include "policyd/tally.h"
@@ -91,6 +92,29 @@ delta_of(struct hour *hour, int64_t number)
 	};
 }
 
+/* What the classifier did: scores lie at both ends, few between. */
+static void
+fill_verdicts(struct store *store, GRand *random, int64_t number)
+{
+	struct verdicts verdicts = {{0}};
+	unsigned n = (unsigned)(traffic(number) * 0.4);
+
+	for (unsigned i = 0; i < n; i++) {
+		double depth = pow(g_rand_double(random), 6);
+		bool spam = g_rand_int_range(random, 0, 10) < 3;
+		double score = spam ? 1 - depth : depth;
+
+		verdicts_judged(&verdicts,
+		    score >= 0.95  ? VERDICT_SPAM
+		    : score <= 0.2 ? VERDICT_HAM
+				   : VERDICT_UNSURE,
+		    score);
+	}
+	verdicts.cells[VERDICTS_LEARNED_SPAM] = g_rand_int_range(random, 0, 9);
+	verdicts.cells[VERDICTS_LEARNED_HAM] = g_rand_int_range(random, 0, 5);
+	verdicts_add(store, &verdicts, number * 3600, 0);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -113,6 +137,8 @@ main(int argc, char **argv)
 		fill_hour(hour, random, last - age, age);
 		delta = delta_of(hour, last - age);
 		store_add_many(store, &delta, 1, &call);
+		if (age < 60)
+			fill_verdicts(store, random, last - age);
 	}
 	store_wait(store);
 	store_close(&store);

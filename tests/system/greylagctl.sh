@@ -186,7 +186,7 @@ if [ -x /usr/sbin/postgrey ] && command -v db5.3_dump >/dev/null; then
 	ask_postgrey 192.0.2.7 '' al@example.net $((now - 500)) >/dev/null
 	ask_postgrey 2001:db8::7 bob+x@example.org al@example.net $((now - 500)) >/dev/null
 	ask_postgrey 2001:db8::7 bob+y@example.org al@example.net $((now - 100)) >/dev/null
-	ask_postgrey 198.51.100.1 waiting@example.org al@example.net $((now - 50)) >/dev/null
+	ask_postgrey 198.51.100.1 waiting@example.org al@example.net $((now - 5)) >/dev/null
 	for i in 5 4 3 2 1; do
 		ask_postgrey 203.0.113.8 s$i@known.example al@example.net $((now - i * 7200 - 400)) >/dev/null
 		ask_postgrey 203.0.113.8 s$i@known.example al@example.net $((now - i * 7200)) >/dev/null
@@ -230,10 +230,12 @@ is "$(on s check)" 'the store is good' 'check'
 on s backup "$dir/copy" >"$dir/out" 2>&1
 same "$(on copy list | sort)" "$(on s list | sort)" 'backup makes a copy that opens'
 like "$(on s status)" '^ +triplets +3$' 'status counts the records'
+like "$(on s status)" '^deferred +0 +0 +0$' 'and mail as the page does'
+like "$(on s status)" '^never came back: no retry window has ended' 'saying so where there is nothing to tell'
 like "$(on s status --json | python3 -c '
 import json, sys
 s = json.load(sys.stdin)
-print(s["version"], s["records"]["triplets"], s["decisions"]["day"]["by_effect"]["deferred"])')" '^1 3 0$' \
+print(s["version"], s["store"]["records"]["triplets"], s["last_24_hours"]["deferred"], s["health"]["ok"])')" '^1 3 0 True$' \
 	'also as JSON'
 
 # -- as root --

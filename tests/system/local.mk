@@ -8,6 +8,7 @@ SYSTEM_TESTS = \
 	tests/system/postfix.sh \
 	tests/system/protocol.py \
 	tests/system/redis.py \
+	tests/system/verdicts.sh \
 	tests/system/web_browser.py \
 	tests/system/web_clients.py
 dist_check_SCRIPTS += $(SYSTEM_TESTS)

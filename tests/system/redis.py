@@ -63,7 +63,7 @@ def two_hosts(tap, redis):
 def commands(tap, redis, first):
     tap.ok(wait_until(lambda: "hours" in redis.ask("KEYS", "greylag:*")), "what was decided is counted in Redis")
     status, out, err = ctl(redis.uri, "status", "--json")
-    shown = json.loads(out)
+    shown = json.loads(out)["store"]
     tap.equal((status, shown["driver"], shown["records"]["triplets"]), (0, "redis", 1), "greylagctl status")
     status, out, err = ctl(redis.uri, "list")
     tap.ok(status == 0 and "a@example.org" in out, "greylagctl list", status, out, err)

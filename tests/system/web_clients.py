@@ -72,6 +72,29 @@ def classifier(tap, daemon):
         print("#", train.stderr)
     tap.equal(value(daemon, "greylag_trained_messages", **{"class": "spam"}), 3, "in the metrics, too")
     tap.ok(b"Learned as spam" in daemon.get("/")[2], "and on the page")
+    verdicts(tap, daemon)
+
+
+def verdicts(tap, daemon):
+    """What greylag filter judges and train learns from now on, in all that shows it."""
+    day = lambda: json.loads(daemon.get("/stats")[2])["verdicts"]["last_24_hours"]
+    tap.equal((day()["trained_spam"], day()["trained_ham"]), (3, 2), "trainings are counted by the hour")
+    tap.equal(value(daemon, "greylag_classifier_verdicts", verdict="unsure"), 0, "nothing has been judged")
+    with open(f"{daemon.folder}/ham/0", "rb") as file:
+        run = subprocess.run([f"{BUILD}/classifier/greylag", "-d", daemon.store, "filter"], stdin=file,
+                             capture_output=True)
+    tap.equal(run.returncode, 2, "so few messages make no sure verdict")
+    tap.ok(wait_for(lambda: day()["unsure"] == 1), "a verdict of greylag filter is counted", day())
+    tap.equal(value(daemon, "greylag_classifier_verdicts", verdict="unsure"), 1, "in the metrics, too")
+    tap.equal(value(daemon, "greylag_classifier_score", le="+Inf"), 1, "with its score")
+    tap.equal(sum(bin["count"] for bin in day()["scores"]), 1, "and in /stats")
+    tap.ok(b"1 unsure." in daemon.get("/")[2], "and on the page")
+    wait_for(lambda: json.loads(daemon.get("/stats")[2])["last_24_hours"]["deferred"])
+    ctl = subprocess.run([f"{BUILD}/policyd/greylagctl", "-c", "/dev/null", "-o", f"store.uri={daemon.store}",
+                          "status", "--json"], capture_output=True, text=True)
+    told, stats = json.loads(ctl.stdout), json.loads(daemon.get("/stats")[2])
+    for part in "last_24_hours", "last_30_days", "hours", "days", "retry", "classifier", "verdicts":
+        tap.equal(told[part], stats[part], f"greylagctl status has the same {part}")
 
 
 def document(tap, daemon):

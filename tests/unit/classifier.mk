@@ -95,3 +95,8 @@ TESTS += tests/unit/test_model_limits
 tests_unit_test_model_limits_SOURCES = tests/unit/test_model_limits.c \
 	tests/unit/model_world.c tests/unit/model_world.h
 tests_unit_test_model_limits_LDADD = $(CLASSIFY_LIBS)
+
+check_PROGRAMS += tests/unit/test_verdicts
+TESTS += tests/unit/test_verdicts
+tests_unit_test_verdicts_SOURCES = tests/unit/test_verdicts.c
+tests_unit_test_verdicts_LDADD = $(CLASSIFY_LIBS)

@@ -117,7 +117,7 @@ hours_of_several_daemons_add_up(void)
 	struct store_options options = {.uri = "mem:", .create = true};
 	struct store *store = store_open(&options, NULL);
 	struct tally *one = tally_new(), *two = tally_new();
-	struct series *series = series_new();
+	struct series *series = series_new(STORE_HOURS, TALLY_CELLS);
 
 	for (int i = 0; i < 3; i++)
 		tally_count(one, REASON_FIRST);
@@ -147,7 +147,7 @@ series_forgets_old_hours(void)
 	struct store_options options = {.uri = "mem:", .create = true};
 	struct store *store = store_open(&options, NULL);
 	struct tally *tally = tally_new();
-	struct series *series = series_new();
+	struct series *series = series_new(STORE_HOURS, TALLY_CELLS);
 	int64_t later = NOW + SERIES_HOURS * 3600;
 
 	tally_count(tally, REASON_FIRST);
@@ -165,6 +165,32 @@ series_forgets_old_hours(void)
 	tally_free(tally);
 }
 
+/* A counter may not fall, nor rise by what was there before. */
+static void
+growth_counts_from_the_first_reading(void)
+{
+	struct store_options options = {.uri = "mem:", .create = true};
+	struct store *store = store_open(&options, NULL);
+	struct series *series = series_new(STORE_VERDICTS, VERDICTS_CELLS);
+	struct verdicts spam = {{0}};
+
+	verdicts_judged(&spam, VERDICT_SPAM, 1);
+	g_assert_true(verdicts_add(store, &spam, NOW, 100));
+	series_refresh(series, store, NOW, 2, 100);
+	g_assert_cmpuint(series_grown(series, VERDICTS_SPAM), ==, 0);
+	g_assert_true(verdicts_add(store, &spam, NOW, 100));
+	g_assert_true(verdicts_add(store, &spam, NOW + 3600, 100));
+	series_refresh(series, store, NOW + 3600, 2, 100);
+	g_assert_cmpuint(series_grown(series, VERDICTS_SPAM), ==, 2);
+	g_assert_cmpuint(series_grown(series, VERDICTS_SCORES + 19), ==, 2);
+	/* Hours whose place another takes are not lost from it. */
+	series_refresh(series, store, NOW + SERIES_HOURS * 3600 * 2, 2, 100);
+	g_assert_cmpuint(series_sum(series, HOUR, 1, VERDICTS_SPAM), ==, 0);
+	g_assert_cmpuint(series_grown(series, VERDICTS_SPAM), ==, 2);
+	store_close(&store);
+	series_free(series);
+}
+
 /* -- views -- */
 
 static void
@@ -176,7 +202,7 @@ set_cell(uint8_t *bytes, unsigned cell, uint32_t n)
 
 struct fixture {
 	struct settings *settings;
-	struct series *series;
+	struct series *series, *verdicts;
 	struct stats *stats;
 	struct view view;
 };
@@ -185,11 +211,13 @@ static void
 fixture_set_up(struct fixture *f, gconstpointer data G_GNUC_UNUSED)
 {
 	uint8_t bytes[TALLY_CELLS * 4] = {0};
-	struct store_bytes value = {bytes, sizeof bytes};
+	uint8_t scores[VERDICTS_CELLS * 4] = {0};
+	struct store_bytes value = {bytes, sizeof bytes}, score_value = {scores, sizeof scores};
 	struct sketch *sketch = sketch_new();
 
 	f->settings = settings_new();
-	f->series = series_new();
+	f->series = series_new(STORE_HOURS, TALLY_CELLS);
+	f->verdicts = series_new(STORE_VERDICTS, VERDICTS_CELLS);
 	f->stats = stats_new(NOW);
 	set_cell(bytes, REASON_FIRST, 100);
 	set_cell(bytes, REASON_EARLY, 7);
@@ -201,6 +229,14 @@ fixture_set_up(struct fixture *f, gconstpointer data G_GNUC_UNUSED)
 	set_cell(bytes, TALLY_DELAYS + 3, 20);
 	series_set(f->series, HOUR - 30, &value);
 	series_set(f->series, HOUR, &value);
+	set_cell(scores, VERDICTS_SPAM, 4);
+	set_cell(scores, VERDICTS_HAM, 5);
+	set_cell(scores, VERDICTS_UNSURE, 1);
+	set_cell(scores, VERDICTS_LEARNED_SPAM, 6);
+	set_cell(scores, VERDICTS_MOVED, 2);
+	set_cell(scores, VERDICTS_SCORES + 19, 4);
+	series_set(f->verdicts, HOUR - 30, &score_value);
+	series_set(f->verdicts, HOUR, &score_value);
 	sketch_add(sketch, WICKED);
 	f->view = (struct view){
 	    .now = NOW,
@@ -209,6 +245,7 @@ fixture_set_up(struct fixture *f, gconstpointer data G_GNUC_UNUSED)
 	    .release = WICKED,
 	    .settings = f->settings,
 	    .series = f->series,
+	    .verdicts = f->verdicts,
 	    .tally = stats_tally(f->stats),
 	    .problem = WICKED,
 	    .have_store = true,
@@ -228,6 +265,7 @@ fixture_tear_down(struct fixture *f, gconstpointer data G_GNUC_UNUSED)
 	view_clear(&f->view);
 	settings_free(f->settings);
 	series_free(f->series);
+	series_free(f->verdicts);
 	stats_free(f->stats);
 }
 
@@ -286,6 +324,64 @@ json_is_valid_whatever_is_in_it(struct fixture *f, gconstpointer data G_GNUC_UNU
 	    json_integer_value(json_object_get(json_object_get(root, "last_24_hours"), "deferred")),
 	    ==, 97);
 	json_decref(root);
+}
+
+static json_int_t
+number_at(const json_t *root, const char *section, const char *period, const char *name)
+{
+	const json_t *of = json_object_get(json_object_get(root, section), period);
+
+	return json_integer_value(json_object_get(of, name));
+}
+
+/* Whoever shows them, the daemon or a program that reads the store. */
+static void
+json_has_the_verdicts(struct fixture *f, gconstpointer data G_GNUC_UNUSED)
+{
+	for (int stored = 0; stored < 2; stored++) {
+		g_autoptr(GString) out = g_string_new(NULL);
+		const json_t *scores;
+		json_t *root;
+
+		if (stored)
+			http_stats_render_stored(&f->view, "test", out);
+		else
+			http_stats_render(&f->view, out);
+		root = json_loads(out->str, 0, NULL);
+		g_assert_cmpint(number_at(root, "verdicts", "last_24_hours", "spam"), ==, 4);
+		g_assert_cmpint(number_at(root, "verdicts", "last_48_hours", "ham"), ==, 10);
+		g_assert_cmpint(number_at(root, "verdicts", "last_30_days", "unsure"), ==, 2);
+		g_assert_cmpint(
+		    number_at(root, "verdicts", "last_24_hours", "trained_spam"), ==, 6);
+		g_assert_cmpint(number_at(root, "verdicts", "last_24_hours", "moved"), ==, 2);
+		scores = json_object_get(
+		    json_object_get(json_object_get(root, "verdicts"), "last_24_hours"), "scores");
+		g_assert_cmpuint(json_array_size(scores), ==, VERDICTS_BINS);
+		g_assert_cmpint(json_integer_value(json_object_get(
+				    json_array_get(scores, VERDICTS_BINS - 1), "count")),
+		    ==, 4);
+		json_decref(root);
+	}
+}
+
+/* The cut-offs are where the settings say: 20 columns of 10 units. */
+static void
+cutoffs_are_marked(struct fixture *f, gconstpointer data G_GNUC_UNUSED)
+{
+	g_autoptr(GString) out = g_string_new(NULL);
+	g_autoptr(GError) error = NULL;
+	const char *chart, *end;
+
+	g_assert_true(settings_assign(f->settings, "classifier.spam_cutoff=0.9", &error));
+	g_assert_true(settings_assign(f->settings, "classifier.ham_cutoff=0.25", &error));
+	http_page_render(&f->view, out);
+	chart = strstr(out->str, "id=\"scores");
+	g_assert_nonnull(chart);
+	end = strstr(chart, "</svg>");
+	g_assert_nonnull(end);
+	g_string_truncate(out, (gsize)(end - out->str));
+	g_assert_nonnull(strstr(chart, "<line class=\"mark\" x1=\"180.00\""));
+	g_assert_nonnull(strstr(chart, "<line class=\"mark two\" x1=\"50.00\""));
 }
 
 static void
@@ -466,6 +562,8 @@ main(int argc, char **argv)
 	    {"/stats/only-ripe-hours-tell-who-is-gone", only_ripe_hours_tell_who_is_gone},
 	    {"/http/nothing-from-mail-gets-out-of-html", nothing_gets_out_of_html},
 	    {"/http/json-is-valid-whatever-is-in-it", json_is_valid_whatever_is_in_it},
+	    {"/http/json-has-the-verdicts", json_has_the_verdicts},
+	    {"/http/cut-offs-are-marked", cutoffs_are_marked},
 	    {"/http/openmetrics-labels-are-escaped", labels_are_escaped},
 	};
 
@@ -477,6 +575,8 @@ main(int argc, char **argv)
 	g_test_add_func("/stats/quantiles", histogram_quantiles);
 	g_test_add_func("/stats/hours-of-several-daemons-add-up", hours_of_several_daemons_add_up);
 	g_test_add_func("/stats/old-hours-are-forgotten", series_forgets_old_hours);
+	g_test_add_func(
+	    "/stats/growth-counts-from-the-first-reading", growth_counts_from_the_first_reading);
 	g_test_add_func("/stats/census-counts-states", census_counts_states);
 	g_test_add_func("/http/formats-are-negotiated", metrics_formats_are_negotiated);
 	g_test_add_func("/http/foreign-hosts-are-refused", hosts);

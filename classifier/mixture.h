@@ -1,7 +1,7 @@
 /*
  * Several voices' logits -> one log-odds -> probability -> verdict.
  *
- * Each logit is clipped to +-8 and weighted; the weights begin equal and are learned by a tiny
+ * Each logit is clipped and weighted; the weights begin nearly equal and are learned by a tiny
  * logistic step from messages that no voice has learned yet. What the steps have added is kept in
  * fixed point, so that it can be taken back and merged by adding. A voice that has not learned
  * anything yet is left out, and its weight is shared among the others.
@@ -33,7 +33,8 @@ const char *verdict_name(enum verdict verdict);
 const char *mixture_voice_name(unsigned voice);
 
 struct mixture_options {
-	double clip;
+	double clip;        /* of the logistic voices' logits */
+	double fisher_clip; /* of Fisher's */
 	double rate;
 	double spam_cutoff; /* probability from which a message is spam */
 	double ham_cutoff;  /* up to which it is ham */

@@ -162,8 +162,9 @@ model_explain(struct model *model, const struct tokens *tokens, const struct fea
 		return false;
 	for (size_t i = 0; i < tokens->count; i++) {
 		uint32_t slot = token_slot(tokens->list[i].hash);
-		const uint32_t *at =
-		    bsearch(&slot, words->list, words->count, sizeof(slot), compare_slots);
+		const uint32_t *at = words->count > 0 ? bsearch(&slot, words->list, words->count,
+							    sizeof(slot), compare_slots)
+						      : NULL;
 		double word = fisher_word(fisher, model_seen_counts(model), counts[i]);
 		ret_reasons[i] = (struct model_reason){
 		    .counts = counts[i],

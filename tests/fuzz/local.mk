@@ -75,6 +75,11 @@ tests_fuzz_fuzz_whitelist_SOURCES = tests/fuzz/fuzz_whitelist.c $(FUZZ_DRIVER)
 tests_fuzz_fuzz_whitelist_LDADD = $(POLICYD_LIBS)
 tests_fuzz_fuzz_whitelist_LDFLAGS = $(LINK_FUZZ)
 
+FUZZ_TARGETS += tests/fuzz/fuzz_rehearsal
+tests_fuzz_fuzz_rehearsal_SOURCES = tests/fuzz/fuzz_rehearsal.c $(FUZZ_DRIVER)
+tests_fuzz_fuzz_rehearsal_LDADD = $(CLASSIFY_LIBS)
+tests_fuzz_fuzz_rehearsal_LDFLAGS = $(LINK_FUZZ)
+
 # Long runs, apart from "make check": every target under libFuzzer, in a tree of its own. STRESS is
 # how many seconds each.
 STRESS = 60

@@ -17,6 +17,7 @@ store_change_begin(struct store_change *change, enum store_space space, struct s
 {
 	change->space = space;
 	change->key = key;
+	change->refused = !store_key_is_good(key);
 	g_array_set_size(change->steps, 0);
 	g_ptr_array_set_size(change->memory, 0);
 }
@@ -42,6 +43,13 @@ static struct store_bytes
 copy_bytes(struct store_change *change, struct store_bytes bytes)
 {
 	return (struct store_bytes){copy(change, bytes.data, bytes.length), bytes.length};
+}
+
+static struct store_bytes
+copy_key(struct store_change *change, struct store_bytes key)
+{
+	change->refused |= !store_key_is_good(key);
+	return copy_bytes(change, key);
 }
 
 static bool
@@ -80,7 +88,7 @@ store_change_also_put(struct store_change *change, enum store_space space, struc
 	struct store_step step = {
 	    .kind = STORE_STEP_PUT,
 	    .space = space,
-	    .key = copy_bytes(change, key),
+	    .key = copy_key(change, key),
 	    .value = copy_bytes(change, value),
 	    .expires = expires,
 	};
@@ -94,7 +102,7 @@ store_change_also_delete(
     struct store_change *change, enum store_space space, struct store_bytes key)
 {
 	struct store_step step = {
-	    .kind = STORE_STEP_DELETE, .space = space, .key = copy_bytes(change, key)};
+	    .kind = STORE_STEP_DELETE, .space = space, .key = copy_key(change, key)};
 
 	g_return_if_fail(same_environment(change, space));
 	g_array_append_val(change->steps, step);
@@ -106,7 +114,7 @@ store_change_also_add(struct store_change *change, const struct store_delta *del
 	struct store_step step = {
 	    .kind = STORE_STEP_ADD,
 	    .space = delta->space,
-	    .key = copy_bytes(change, delta->key),
+	    .key = copy_key(change, delta->key),
 	    .cells = copy(change, delta->cells, delta->n_cells * sizeof *delta->cells),
 	    .n_cells = delta->n_cells,
 	    .expires = delta->expires,

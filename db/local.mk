@@ -5,6 +5,8 @@ db_libdb_a_SOURCES = \
 	db/record.c db/record.h \
 	db/store.c db/store.h db/store_driver.h \
 	db/store_lmdb.c db/store_lmdb.h \
+	db/store_lmdb_queue.c \
+	db/store_lmdb_read.c \
 	db/store_lmdb_writer.c \
 	db/store_mem.c
 if REDIS

@@ -196,9 +196,10 @@ void
 store_add_many(struct store *store, const struct store_delta *deltas, size_t n_deltas,
     const struct store_call *call)
 {
-	struct delta_job *job = g_new(struct delta_job, 1);
+	struct delta_job *job;
 
 	g_return_if_fail(n_deltas > 0);
+	job = g_new(struct delta_job, 1);
 	job->n = n_deltas;
 	job->deltas = g_memdup2(deltas, n_deltas * sizeof *deltas);
 	for (size_t i = 0; i < n_deltas; i++) {

@@ -68,7 +68,8 @@ struct store_bytes {
 	size_t length;
 };
 
-#define STORE_KEY_MAX 500 /* bytes */
+/* Bytes; a key has one at least. An update with another key in it is STORE_UNAVAILABLE, whole. */
+#define STORE_KEY_MAX 500
 
 /*
  * Cells: a value seen as an array of signed 32-bit numbers, big-endian. A delta to a cell past
@@ -120,7 +121,9 @@ struct store_options {
  * store, are refused with a message for the postmaster. NULL and an error on failure. */
 struct store *store_open(const struct store_options *options, GError **error);
 
-/* Completes what is outstanding (commits what waits), then closes. Clears the pointer. */
+/* Completes what is outstanding (commits what waits), then closes. What cannot be done within some
+ * 5 seconds, since another process holds the lock, is answered as not done, or as uncertain. The
+ * callbacks may go on to call the store. Clears the pointer. */
 void store_close(struct store **store);
 
 /* A program started as root becomes the owner of the store at URI, so that it leaves no file

@@ -46,6 +46,13 @@ extern const struct store_driver store_redis_driver, store_redis_unix_driver; /*
 /* The update of store_add_many(), by which a driver knows that no old bytes are needed. */
 void store_add_deltas(const struct store_bytes *old, struct store_change *change, void *job);
 
+/* Whether a record may be written under it. */
+static inline bool
+store_key_is_good(struct store_bytes key)
+{
+	return key.length > 0 && key.length <= STORE_KEY_MAX;
+}
+
 /* -- what an update wants -- */
 
 enum store_step_kind { STORE_STEP_PUT, STORE_STEP_DELETE, STORE_STEP_ADD };
@@ -65,6 +72,7 @@ struct store_change {
 	struct store_bytes key;
 	GArray *steps;     /* struct store_step */
 	GPtrArray *memory; /* copies */
+	bool refused;      /* a key in it is too long, or empty: the update fails as a whole */
 };
 
 void store_change_init(struct store_change *change);

@@ -35,6 +35,8 @@
 #define MAX_READERS 4096
 #define FILE_MODE   0600
 
+#define CLOSE_PATIENCE 5 /* seconds */
+
 static const char *const file_names[LMDB_ENVIRONMENTS] = {
     [STORE_POLICY] = "policy.mdb", [STORE_TOKEN] = "token.mdb"};
 
@@ -44,253 +46,34 @@ lmdb(struct store *store)
 	return (struct store_lmdb *)store;
 }
 
-enum store_result
-lmdb_result(int code)
-{
-	switch (code) {
-	case MDB_SUCCESS: return STORE_OK;
-	case MDB_NOTFOUND: return STORE_NOT_FOUND;
-	case MDB_MAP_FULL:
-	case EIO: /* LMDB's word for a write that came out short */
-	case ENOSPC:
-	case EFBIG:
-	case EDQUOT: return STORE_FULL;
-	case MDB_CORRUPTED:
-	case MDB_PAGE_NOTFOUND:
-	case MDB_INVALID: return STORE_CORRUPT;
-	default: return STORE_UNAVAILABLE;
-	}
-}
-
-/* -- the map -- */
-
-int
-lmdb_set_map_size(struct lmdb_environment *e, size_t size)
-{
-	/* Readers that are not in use still pin the old map. */
-	pthread_mutex_lock(&e->readers_lock);
-	g_ptr_array_set_size(e->readers, 0);
-	pthread_mutex_unlock(&e->readers_lock);
-	e->map_size = MAX(e->map_size, size);
-	return mdb_env_set_mapsize(e->env, size);
-}
-
-size_t
-lmdb_map_size(struct lmdb_environment *e)
-{
-	MDB_envinfo info;
-
-	mdb_env_info(e->env, &info);
-	return info.me_mapsize;
-}
-
-/* -- read transactions -- */
-
-static void
-free_reader(gpointer txn)
-{
-	mdb_txn_abort(txn);
-}
-
-static int
-renew_reader(struct lmdb_environment *e, MDB_txn **ret_txn)
-{
-	MDB_txn *txn = NULL;
-	int code;
-
-	pthread_mutex_lock(&e->readers_lock);
-	if (e->readers->len)
-		txn = g_ptr_array_steal_index_fast(e->readers, e->readers->len - 1);
-	pthread_mutex_unlock(&e->readers_lock);
-	if (txn)
-		code = mdb_txn_renew(txn);
-	else
-		code = mdb_txn_begin(e->env, NULL, MDB_RDONLY, &txn);
-	if (code == MDB_SUCCESS)
-		*ret_txn = txn;
-	else if (txn)
-		mdb_txn_abort(txn);
-	return code;
-}
-
-/* What can be mended so that the next try may succeed. */
-static bool
-mend_reader(struct lmdb_environment *e, int code)
-{
-	int dead;
-
-	if (code == MDB_READERS_FULL)
-		return mdb_reader_check(e->env, &dead) == MDB_SUCCESS && dead > 0;
-	if (code != MDB_MAP_RESIZED)
-		return false;
-	pthread_rwlock_wrlock(&e->map_lock);
-	code = lmdb_set_map_size(e, 0);
-	pthread_rwlock_unlock(&e->map_lock);
-	return code == MDB_SUCCESS;
-}
-
-MDB_txn *
-lmdb_read_begin(struct lmdb_environment *e, enum store_result *ret_result)
-{
-	MDB_txn *txn;
-	int code;
-
-	for (int tries = 0; tries < 3; tries++) {
-		pthread_rwlock_rdlock(&e->map_lock);
-		code = e->env ? renew_reader(e, &txn) : MDB_PANIC;
-		if (code == MDB_SUCCESS)
-			return txn;
-		pthread_rwlock_unlock(&e->map_lock);
-		if (!mend_reader(e, code))
-			break;
-	}
-	*ret_result = lmdb_result(code);
-	return NULL;
-}
-
-void
-lmdb_read_end(struct lmdb_environment *e, MDB_txn *txn)
-{
-	mdb_txn_reset(txn);
-	pthread_mutex_lock(&e->readers_lock);
-	g_ptr_array_add(e->readers, txn);
-	pthread_mutex_unlock(&e->readers_lock);
-	pthread_rwlock_unlock(&e->map_lock);
-}
-
-/* -- reads -- */
-
-bool
-lmdb_unwrap(enum store_space space, const MDB_val *stored, struct store_bytes *ret_value,
-    int64_t *ret_expires)
-{
-	const uint8_t *b = stored->mv_data;
-	size_t skip = store_spaces[space].expires ? LMDB_EXPIRY_SIZE : 0;
-
-	if (stored->mv_size < skip)
-		return false;
-	*ret_expires = skip ? (int64_t)((uint32_t)b[0] << 24 | (uint32_t)b[1] << 16 |
-					(uint32_t)b[2] << 8 | b[3])
-			    : 0;
-	*ret_value = (struct store_bytes){b + skip, stored->mv_size - skip};
-	return true;
-}
-
-static void
-get_one(struct lmdb_environment *e, MDB_txn *txn, enum store_space space, struct store_bytes key,
-    size_t index, store_value_fn value, void *context)
-{
-	MDB_val k = {key.length, (void *)key.data}, v;
-	struct store_bytes bytes;
-	int64_t expires;
-	int code = mdb_get(txn, e->dbis[space], &k, &v);
-
-	if (code != MDB_SUCCESS)
-		value(context, index, lmdb_result(code), NULL);
-	else if (!lmdb_unwrap(space, &v, &bytes, &expires))
-		value(context, index, STORE_CORRUPT, NULL);
-	else
-		value(context, index, STORE_OK, &bytes);
-}
-
-static void
-lmdb_get_many(struct store *store, enum store_space space, const struct store_bytes *keys,
-    size_t n_keys, unsigned timeout G_GNUC_UNUSED, store_value_fn value, void *context)
-{
-	struct lmdb_environment *e = lmdb_environment_of(lmdb(store), space);
-	enum store_result result;
-	MDB_txn *txn = lmdb_read_begin(e, &result);
-
-	for (size_t i = 0; i < n_keys; i++) {
-		if (txn)
-			get_one(e, txn, space, keys[i], i, value, context);
-		else
-			value(context, i, result, NULL);
-	}
-	if (txn)
-		lmdb_read_end(e, txn);
-}
-
-/* The next record past the cursor, as MDB_NEXT finds it. */
-static int
-walk_start(MDB_cursor *c, const struct store_cursor *cursor, MDB_val *k, MDB_val *v)
-{
-	int code;
-
-	if (cursor->length == 0)
-		return mdb_cursor_get(c, k, v, MDB_FIRST);
-	*k = (MDB_val){cursor->length, (void *)cursor->bytes};
-	code = mdb_cursor_get(c, k, v, MDB_SET_RANGE);
-	if (code == MDB_SUCCESS && k->mv_size == cursor->length &&
-	    memcmp(k->mv_data, cursor->bytes, cursor->length) == 0)
-		code = mdb_cursor_get(c, k, v, MDB_NEXT);
-	return code;
-}
-
-static int
-walk(MDB_cursor *c, enum store_space space, struct store_cursor *cursor, unsigned limit,
-    store_record_fn record, void *context)
-{
-	MDB_val k, v;
-	int code = walk_start(c, cursor, &k, &v);
-	bool go_on = true;
-
-	for (unsigned i = 0; code == MDB_SUCCESS && i < limit && go_on; i++) {
-		struct store_bytes key = {k.mv_data, k.mv_size}, value;
-		int64_t expires;
-
-		if (!lmdb_unwrap(space, &v, &value, &expires))
-			return MDB_CORRUPTED;
-		memcpy(cursor->bytes, k.mv_data, k.mv_size);
-		cursor->length = (uint16_t)k.mv_size;
-		go_on = record(context, &key, &value, expires);
-		code = mdb_cursor_get(c, &k, &v, MDB_NEXT);
-	}
-	cursor->end = code == MDB_NOTFOUND;
-	return code == MDB_NOTFOUND ? MDB_SUCCESS : code;
-}
-
-enum store_result
-lmdb_walk(struct lmdb_environment *e, enum store_space space, struct store_cursor *cursor,
-    unsigned limit, store_record_fn record, void *context)
-{
-	enum store_result result;
-	MDB_txn *txn = lmdb_read_begin(e, &result);
-	MDB_cursor *c;
-	int code;
-
-	if (!txn)
-		return result;
-	code = mdb_cursor_open(txn, e->dbis[space], &c);
-	if (code == MDB_SUCCESS) {
-		code = walk(c, space, cursor, limit, record, context);
-		mdb_cursor_close(c);
-	}
-	lmdb_read_end(e, txn);
-	return lmdb_result(code);
-}
-
-static void
-lmdb_scan(struct store *store, enum store_space space, struct store_cursor *cursor, unsigned limit,
-    store_record_fn record, const struct store_call *call)
-{
-	enum store_result result = lmdb_walk(
-	    lmdb_environment_of(lmdb(store), space), space, cursor, limit, record, call->context);
-
-	if (call->done)
-		call->done(call->context, result, NULL);
-}
-
 /* -- opening -- */
 
 static int
-open_databases(struct lmdb_environment *e, MDB_txn *txn, unsigned flags)
+open_spaces(struct lmdb_environment *e, MDB_txn *txn, unsigned flags)
 {
-	int code = mdb_dbi_open(txn, "meta", flags, &e->meta);
+	int code = MDB_SUCCESS;
 
 	for (unsigned i = 0; code == MDB_SUCCESS && i < STORE_SPACES; i++)
 		if (store_spaces[i].environment == e->which)
 			code = mdb_dbi_open(txn, store_spaces[i].name, flags, &e->dbis[i]);
+	return code;
+}
+
+/* MDB_NOTFOUND for an environment with nothing in it, which may be made ours. */
+static int
+open_meta(struct lmdb_environment *e, MDB_txn *txn)
+{
+	int code = mdb_dbi_open(txn, "meta", 0, &e->meta);
+	MDB_dbi names;
+	MDB_stat stat;
+
+	if (code != MDB_NOTFOUND)
+		return code;
+	code = mdb_dbi_open(txn, NULL, 0, &names);
+	if (code == MDB_SUCCESS)
+		code = mdb_stat(txn, names, &stat);
+	if (code == MDB_SUCCESS)
+		code = stat.ms_entries ? MDB_INVALID : MDB_NOTFOUND;
 	return code;
 }
 
@@ -355,7 +138,9 @@ take_hash_key(struct lmdb_environment *e, MDB_txn *txn, GError **error)
 	code = get_meta(e, txn, "hash_key", &value);
 	if (code != MDB_SUCCESS || value.mv_size != KEYEDHASH_KEY_SIZE)
 		return fail(e, MDB_INVALID, error);
-	memcpy(e->store->store.hash_key, value.mv_data, KEYEDHASH_KEY_SIZE);
+	/* When the environment is opened anew, others read it meanwhile. */
+	if (memcmp(e->store->store.hash_key, value.mv_data, KEYEDHASH_KEY_SIZE) != 0)
+		memcpy(e->store->store.hash_key, value.mv_data, KEYEDHASH_KEY_SIZE);
 	return true;
 }
 
@@ -368,9 +153,11 @@ take_existing(struct lmdb_environment *e, int *ret_code, GError **error)
 	int code = mdb_txn_begin(e->env, NULL, MDB_RDONLY, &txn);
 
 	if (code == MDB_SUCCESS) {
-		code = open_databases(e, txn, 0);
-		good = code == MDB_SUCCESS && check_schema(e, txn, error) &&
-		       take_hash_key(e, txn, error);
+		code = open_meta(e, txn);
+		good = code == MDB_SUCCESS && check_schema(e, txn, error);
+		if (good)
+			code = open_spaces(e, txn, 0);
+		good = good && code == MDB_SUCCESS && take_hash_key(e, txn, error);
 		if (good)
 			code = mdb_txn_commit(txn);
 		else
@@ -392,7 +179,9 @@ make_new(struct lmdb_environment *e)
 
 	if (code != MDB_SUCCESS)
 		return code;
-	code = open_databases(e, txn, MDB_CREATE);
+	code = mdb_dbi_open(txn, "meta", MDB_CREATE, &e->meta);
+	if (code == MDB_SUCCESS)
+		code = open_spaces(e, txn, MDB_CREATE);
 	if (code == MDB_SUCCESS && get_meta(e, txn, "schema", &value) == MDB_NOTFOUND) {
 		keyedhash_new_key(hash_key);
 		code = put_meta(e, txn, "hash_key", hash_key, sizeof hash_key);
@@ -430,20 +219,23 @@ open_environment(struct lmdb_environment *e, uint64_t map_size)
 }
 
 int
-lmdb_reopen(struct lmdb_environment *e)
+lmdb_reopen_locked(struct lmdb_environment *e)
 {
 	int code;
 
-	pthread_rwlock_wrlock(&e->map_lock);
 	g_ptr_array_set_size(e->readers, 0);
 	if (e->env)
 		mdb_env_close(e->env);
 	e->env = NULL;
 	code = open_environment(e, e->map_size);
-	if (code == MDB_SUCCESS && !take_existing(e, &code, NULL) && code == MDB_SUCCESS)
-		code = MDB_INVALID;
-	pthread_rwlock_unlock(&e->map_lock);
-	return code;
+	if (code != MDB_SUCCESS)
+		return code;
+	if (take_existing(e, &code, NULL))
+		return MDB_SUCCESS;
+	/* No half-opened environment is left for readers to fall into. */
+	mdb_env_close(e->env);
+	e->env = NULL;
+	return code == MDB_SUCCESS ? MDB_INVALID : code;
 }
 
 static bool
@@ -452,6 +244,9 @@ environment_open(struct lmdb_environment *e, const struct store_options *options
 	int dead, code;
 
 	e->flags = MDB_NOSUBDIR | MDB_NOTLS | (options->read_only ? MDB_RDONLY : 0);
+	/* LMDB would make the files. */
+	if ((options->read_only || !options->create) && access(e->path, F_OK) != 0)
+		return fail(e, errno, error);
 	code = open_environment(e, options->map_size ? options->map_size : MAP_SIZE);
 	if (code != MDB_SUCCESS)
 		return fail(e, code, error);
@@ -477,13 +272,14 @@ environment_init(struct lmdb_environment *e, struct store_lmdb *store, enum stor
 	e->store = store;
 	e->which = which;
 	e->path = g_build_filename(folder, file_names[which], NULL);
-	e->readers = g_ptr_array_new_with_free_func(free_reader);
+	e->readers = g_ptr_array_new_with_free_func(lmdb_reader_free);
 	e->cells = g_byte_array_new();
 	store_change_init(&e->change);
 	g_queue_init(&e->waiting);
 	g_queue_init(&e->scans);
 	pthread_rwlock_init(&e->map_lock, NULL);
 	pthread_mutex_init(&e->readers_lock, NULL);
+	pthread_mutex_init(&e->write_lock, NULL);
 	pthread_mutex_init(&e->lock, NULL);
 	pthread_condattr_init(&monotonic);
 	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
@@ -494,9 +290,6 @@ environment_init(struct lmdb_environment *e, struct store_lmdb *store, enum stor
 static void
 environment_close(struct lmdb_environment *e)
 {
-	/* A writer that another process keeps from ending still uses all of this. */
-	if (e->has_writer && !lmdb_writer_stop(e))
-		return;
 	g_ptr_array_unref(e->readers);
 	if (e->env)
 		mdb_env_close(e->env);
@@ -504,17 +297,30 @@ environment_close(struct lmdb_environment *e)
 	g_byte_array_unref(e->cells);
 	pthread_rwlock_destroy(&e->map_lock);
 	pthread_mutex_destroy(&e->readers_lock);
+	pthread_mutex_destroy(&e->write_lock);
 	pthread_mutex_destroy(&e->lock);
 	pthread_cond_destroy(&e->more);
 	g_free(e->path);
 }
 
-static void
+static bool
 watch(int poll, int fd)
 {
 	struct epoll_event event = {.events = EPOLLIN, .data.fd = fd};
 
-	epoll_ctl(poll, EPOLL_CTL_ADD, fd, &event);
+	return fd >= 0 && epoll_ctl(poll, EPOLL_CTL_ADD, fd, &event) == 0;
+}
+
+static bool
+open_descriptors(struct store_lmdb *s, GError **error)
+{
+	s->poll = epoll_create1(EPOLL_CLOEXEC);
+	s->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	s->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+	if (watch(s->poll, s->wake) && watch(s->poll, s->timer))
+		return true;
+	g_set_error(error, STORE_ERROR, errno, "cannot open a descriptor: %s", g_strerror(errno));
+	return false;
 }
 
 static void lmdb_close(struct store *store);
@@ -535,7 +341,7 @@ lmdb_open(const struct store_options *options, const char *folder, GError **erro
 	struct store_lmdb *s;
 	g_autoptr(GError) reason = NULL;
 	unsigned first = options->token_only ? STORE_TOKEN : 0;
-	bool good = true;
+	bool good;
 
 	if (!make_folder(folder, options, error))
 		return NULL;
@@ -544,11 +350,7 @@ lmdb_open(const struct store_options *options, const char *folder, GError **erro
 	s->max_triplets = options->max_triplets;
 	s->read_only = options->read_only;
 	pthread_mutex_init(&s->done_lock, NULL);
-	s->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	s->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
-	s->poll = epoll_create1(EPOLL_CLOEXEC);
-	watch(s->poll, s->wake);
-	watch(s->poll, s->timer);
+	good = open_descriptors(s, &reason);
 	for (unsigned i = 0; i < LMDB_ENVIRONMENTS; i++)
 		environment_init(&s->environments[i], s, i, folder);
 	for (unsigned i = first; good && i < LMDB_ENVIRONMENTS; i++)
@@ -569,12 +371,21 @@ static void
 lmdb_close(struct store *store)
 {
 	struct store_lmdb *s = lmdb(store);
+	int64_t end = g_get_monotonic_time() + CLOSE_PATIENCE * G_USEC_PER_SEC;
+	bool stuck = false;
 
-	for (unsigned i = 0; i < LMDB_ENVIRONMENTS; i++)
-		environment_close(&s->environments[i]);
+	lmdb_finish(s, end);
+	for (unsigned i = 0; i < LMDB_ENVIRONMENTS; i++) {
+		struct lmdb_environment *e = &s->environments[i];
+
+		/* A writer that another process keeps from ending still uses all of this. */
+		if (e->has_writer && !lmdb_writer_stop(e, end))
+			stuck = true;
+		else
+			environment_close(e);
+	}
 	lmdb_dispatch(store);
-	/* What is outstanding now belongs to a writer that does not end. */
-	if (s->outstanding)
+	if (stuck)
 		return;
 	close(s->poll);
 	close(s->timer);
@@ -681,7 +492,7 @@ check_space(struct lmdb_environment *e, struct check *c)
 	if (code == MDB_SUCCESS)
 		code = mdb_cursor_open(txn, e->dbis[c->space], &lmdb_cursor);
 	if (code == MDB_SUCCESS) {
-		code = walk(lmdb_cursor, c->space, &cursor, G_MAXUINT, check_record, c);
+		code = lmdb_walk_cursor(lmdb_cursor, c->space, &cursor, G_MAXUINT, check_record, c);
 		mdb_cursor_close(lmdb_cursor);
 	}
 	lmdb_read_end(e, txn);
@@ -732,12 +543,17 @@ static bool
 backup_environment(struct lmdb_environment *e, const char *folder, GError **error)
 {
 	g_autofree char *path = g_build_filename(folder, file_names[e->which], NULL);
+	enum store_result ignored;
+	MDB_txn *txn = lmdb_read_begin(e, &ignored);
 	int code;
 
+	/* A read takes up a map that has become larger elsewhere; LMDB's copy does not. */
+	if (txn)
+		lmdb_read_end(e, txn);
 	pthread_rwlock_rdlock(&e->map_lock);
-	code = mdb_env_copy2(e->env, path, MDB_CP_COMPACT);
+	code = e->env ? mdb_env_copy2(e->env, path, MDB_CP_COMPACT) : MDB_PANIC;
 	pthread_rwlock_unlock(&e->map_lock);
-	if (code == MDB_SUCCESS && !sync_path(path, O_RDONLY))
+	if (code == MDB_SUCCESS && (chmod(path, FILE_MODE) != 0 || !sync_path(path, O_RDONLY)))
 		code = errno;
 	if (code != MDB_SUCCESS)
 		g_set_error(error, STORE_ERROR, code, "%s: %s", path, mdb_strerror(code));

@@ -1,5 +1,6 @@
-/* The LMDB driver's parts, private to it: store_lmdb.c opens, reads and looks after the
- * environments, store_lmdb_writer.c writes. lmdb.h is included here and nowhere else. */
+/* The LMDB driver's parts, private to it: store_lmdb.c opens, looks after and closes the
+ * environments, store_lmdb_read.c reads, store_lmdb_queue.c is the owner's side of writing and
+ * store_lmdb_writer.c the writer's. lmdb.h is included here and nowhere else. */
 #ifndef GREYLAG_DB_STORE_LMDB_H
 #define GREYLAG_DB_STORE_LMDB_H
 
@@ -41,7 +42,7 @@ struct lmdb_op {
 	_Atomic int state;
 	enum store_result result;
 	bool answered; /* done() was called: its time was over */
-	GList link;    /* in store_lmdb.pending */
+	GList link;    /* in store_lmdb.pending or .patient */
 };
 
 struct lmdb_environment {
@@ -57,13 +58,15 @@ struct lmdb_environment {
 	pthread_rwlock_t map_lock;
 	pthread_mutex_t readers_lock;
 	GPtrArray *readers; /* reset MDB_txn, for the next reads */
+	/* Held by the writer while it has, or waits for, a write transaction. */
+	pthread_mutex_t write_lock;
 
 	pthread_t writer;
 	bool has_writer;
 	pthread_mutex_t lock; /* of what follows */
 	pthread_cond_t more;
 	GQueue waiting, scans; /* struct lmdb_op */
-	bool stop;
+	bool stop, ended;
 
 	/* the writer's own */
 	struct store_change change;
@@ -71,6 +74,7 @@ struct lmdb_environment {
 	double commit_time; /* running mean, in microseconds */
 	int64_t readers_checked;
 	uint64_t random;
+	unsigned evicting; /* in the transaction under way */
 	_Atomic uint64_t commits, updates, evicted;
 };
 
@@ -81,9 +85,12 @@ struct store_lmdb {
 	bool read_only;
 
 	int wake, timer, poll; /* eventfd and timerfd in an epoll */
-	bool timer_armed;
-	GQueue pending; /* by deadline; struct lmdb_op, the owner's view */
+	int64_t armed_for;     /* the timer's deadline; 0 if it is not armed */
+	/* What is not answered yet, struct lmdb_op: those with a deadline, in its order, and
+	 * others. */
+	GQueue pending, patient;
 	size_t outstanding;
+	bool closing;
 	pthread_mutex_t done_lock;
 	GQueue done;
 };
@@ -100,33 +107,52 @@ enum store_result lmdb_result(int code);
 /* A read transaction from the pool, with the map locked against change; NULL and *RET_RESULT. */
 MDB_txn *lmdb_read_begin(struct lmdb_environment *environment, enum store_result *ret_result);
 void lmdb_read_end(struct lmdb_environment *environment, MDB_txn *txn);
+void lmdb_reader_free(gpointer txn); /* of one in the pool */
 
 /* The caller's value and the expiry of a record as it is stored; false if it is malformed. */
 bool lmdb_unwrap(enum store_space space, const MDB_val *stored, struct store_bytes *ret_value,
     int64_t *ret_expires);
 
-/* With the map locked whole: takes up a map that another process made larger (SIZE 0), or makes it
- * larger. */
+/* With the map locked whole and the writer out: takes up a map that another process made larger
+ * (SIZE 0), or makes it larger. On failure the environment is opened anew, as it was. */
 int lmdb_set_map_size(struct lmdb_environment *environment, size_t size);
 size_t lmdb_map_size(struct lmdb_environment *environment);
-/* Closes and opens the environment, after an error that LMDB does not go on from. */
-int lmdb_reopen(struct lmdb_environment *environment);
+/* Closes and opens the environment, after an error that LMDB does not go on from; with the map
+ * locked whole. On failure env is NULL. */
+int lmdb_reopen_locked(struct lmdb_environment *environment);
 
 /* Walks from past the cursor; what RECORD returns says whether to go on. */
 enum store_result lmdb_walk(struct lmdb_environment *environment, enum store_space space,
     struct store_cursor *cursor, unsigned limit, store_record_fn record, void *context);
+/* The same by a cursor of the caller's; LMDB's code. */
+int lmdb_walk_cursor(MDB_cursor *lmdb_cursor, enum store_space space, struct store_cursor *cursor,
+    unsigned limit, store_record_fn record, void *context);
 
-/* -- store_lmdb_writer.c -- */
+void lmdb_get_many(struct store *store, enum store_space space, const struct store_bytes *keys,
+    size_t n_keys, unsigned timeout, store_value_fn value, void *context);
+void lmdb_scan(struct store *store, enum store_space space, struct store_cursor *cursor,
+    unsigned limit, store_record_fn record, const struct store_call *call);
 
-bool lmdb_writer_start(struct lmdb_environment *environment);
-/* Lets the writer finish what waits. False if it could not in some seconds (another process holds
- * the lock): then thread and environment must be left alone. */
-bool lmdb_writer_stop(struct lmdb_environment *environment);
+/* -- store_lmdb_queue.c: the owner's side -- */
 
 void lmdb_update(struct store *store, enum store_space space, struct store_bytes key,
     store_update_fn update, void *job, GDestroyNotify free_job, const struct store_call *call);
 void lmdb_expire(struct store *store, enum store_space space, struct store_cursor *cursor,
     unsigned limit, int64_t now, uint64_t *ret_expired, const struct store_call *call);
 void lmdb_dispatch(struct store *store);
+/* Dispatches what is outstanding until END (monotonic microseconds), then answers the rest, and
+ * refuses what comes. */
+void lmdb_finish(struct store_lmdb *store, int64_t end);
+
+/* Hands an operation that the writer is done with, or never got, back to its owner. */
+void lmdb_post(struct store_lmdb *store, struct lmdb_op *op, enum store_result result);
+void lmdb_wake_owner(struct store_lmdb *store);
+
+/* -- store_lmdb_writer.c -- */
+
+bool lmdb_writer_start(struct lmdb_environment *environment);
+/* Lets the writer finish what waits. False if it could not by END (another process holds the lock):
+ * then the environment must be left alone. */
+bool lmdb_writer_stop(struct lmdb_environment *environment, int64_t end);
 
 #endif

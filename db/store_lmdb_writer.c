@@ -15,10 +15,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/eventfd.h>
-#include <sys/timerfd.h>
 #include <time.h>
-#include <unistd.h>
 
 /* Operations of one transaction: bounds how long the lock is held from other processes. */
 #define BATCH_MAX 1000
@@ -28,188 +25,10 @@
 #define GATHER_TIME 300    /* microseconds */
 
 #define READER_CHECK_INTERVAL 60 /* seconds */
-#define STOP_PATIENCE         5  /* seconds */
+#define REOPEN_INTERVAL       1  /* seconds, while the environment cannot be opened */
 
 /* Records that are looked at to find the one that makes room (store_options.max_triplets). */
 #define EVICT_SAMPLE 128
-
-/* -- the owner's side -- */
-
-static struct store_lmdb *
-lmdb(struct store *store)
-{
-	return (struct store_lmdb *)store;
-}
-
-static struct lmdb_op *
-op_new(enum store_space space, struct store_bytes key, const struct store_call *call)
-{
-	struct lmdb_op *op = g_new0(struct lmdb_op, 1);
-
-	op->space = space;
-	op->key = (struct store_bytes){g_memdup2(key.data, key.length), key.length};
-	op->call = *call;
-	op->deadline = call->timeout ? g_get_monotonic_time() + call->timeout * 1000ll : 0;
-	op->link.data = op;
-	return op;
-}
-
-static void
-op_free(struct lmdb_op *op)
-{
-	if (op->free_job)
-		op->free_job(op->job);
-	if (op->over)
-		g_ptr_array_unref(op->over);
-	g_free((void *)op->key.data);
-	g_free(op);
-}
-
-static void
-arm_timer(struct store_lmdb *s, int64_t deadline)
-{
-	struct itimerspec when = {
-	    .it_value = {.tv_sec = deadline / 1000000, .tv_nsec = deadline % 1000000 * 1000}};
-
-	timerfd_settime(s->timer, TFD_TIMER_ABSTIME, &when, NULL);
-	s->timer_armed = true;
-}
-
-/* Into the list by deadline: nearly always at its end, since time-outs are mostly the same. */
-static void
-add_pending(struct store_lmdb *s, struct lmdb_op *op)
-{
-	GList *after = s->pending.tail;
-
-	s->outstanding++;
-	if (!op->deadline)
-		return;
-	while (after && ((struct lmdb_op *)after->data)->deadline > op->deadline)
-		after = after->prev;
-	if (after)
-		g_queue_insert_after_link(&s->pending, after, &op->link);
-	else
-		g_queue_push_head_link(&s->pending, &op->link);
-	if (!s->timer_armed)
-		arm_timer(s, op->deadline);
-}
-
-static void
-answer(struct store_lmdb *s, struct lmdb_op *op, enum store_result result)
-{
-	op->answered = true;
-	s->outstanding--;
-	if (op->deadline)
-		g_queue_unlink(&s->pending, &op->link);
-	if (result == STORE_OK && op->cursor) {
-		*op->cursor = op->at;
-		*op->ret_expired = op->expired;
-	}
-	if (op->call.done)
-		op->call.done(op->call.context, result, result == STORE_OK ? op->job : NULL);
-}
-
-/* Hands an operation that the writer is done with, or never got, back to its owner. */
-static void
-post(struct store_lmdb *s, struct lmdb_op *op, enum store_result result)
-{
-	op->result = result;
-	pthread_mutex_lock(&s->done_lock);
-	g_queue_push_tail(&s->done, op);
-	pthread_mutex_unlock(&s->done_lock);
-}
-
-static void
-wake_owner(struct store_lmdb *s)
-{
-	eventfd_write(s->wake, 1);
-}
-
-static void
-expire_deadlines(struct store_lmdb *s)
-{
-	int64_t now = g_get_monotonic_time();
-	struct lmdb_op *op;
-
-	while ((op = g_queue_peek_head(&s->pending)) && op->deadline <= now) {
-		int waiting = LMDB_OP_WAITING;
-		bool cancelled =
-		    atomic_compare_exchange_strong(&op->state, &waiting, LMDB_OP_CANCELLED);
-
-		answer(s, op, cancelled ? STORE_UNAVAILABLE : STORE_UNCERTAIN);
-	}
-	if (op)
-		arm_timer(s, op->deadline);
-}
-
-void
-lmdb_dispatch(struct store *store)
-{
-	struct store_lmdb *s = lmdb(store);
-	GQueue done = G_QUEUE_INIT;
-	uint64_t expirations;
-	eventfd_t ignored;
-	struct lmdb_op *op;
-
-	eventfd_read(s->wake, &ignored);
-	pthread_mutex_lock(&s->done_lock);
-	done = s->done;
-	g_queue_init(&s->done);
-	pthread_mutex_unlock(&s->done_lock);
-	while ((op = g_queue_pop_head(&done))) {
-		if (!op->answered)
-			answer(s, op, op->result);
-		op_free(op);
-	}
-	if (read(s->timer, &expirations, sizeof expirations) == sizeof expirations) {
-		s->timer_armed = false;
-		expire_deadlines(s);
-	}
-}
-
-static void
-submit(struct store_lmdb *s, struct lmdb_op *op, bool scan)
-{
-	struct lmdb_environment *e = lmdb_environment_of(s, op->space);
-
-	add_pending(s, op);
-	if (!e->has_writer || op->key.length > STORE_KEY_MAX) {
-		post(s, op, STORE_UNAVAILABLE);
-		wake_owner(s);
-		return;
-	}
-	pthread_mutex_lock(&e->lock);
-	g_queue_push_tail(scan ? &e->scans : &e->waiting, op);
-	pthread_cond_signal(&e->more);
-	pthread_mutex_unlock(&e->lock);
-}
-
-void
-lmdb_update(struct store *store, enum store_space space, struct store_bytes key,
-    store_update_fn update, void *job, GDestroyNotify free_job, const struct store_call *call)
-{
-	struct lmdb_op *op = op_new(space, key, call);
-
-	op->update = update;
-	op->job = job;
-	op->free_job = free_job;
-	submit(lmdb(store), op, false);
-}
-
-void
-lmdb_expire(struct store *store, enum store_space space, struct store_cursor *cursor,
-    unsigned limit, int64_t now, uint64_t *ret_expired, const struct store_call *call)
-{
-	struct lmdb_op *op = op_new(space, (struct store_bytes){NULL, 0}, call);
-
-	op->cursor = cursor;
-	op->at = *cursor;
-	op->limit = limit;
-	op->now = now;
-	op->ret_expired = ret_expired;
-	op->over = g_ptr_array_new_with_free_func((GDestroyNotify)g_bytes_unref);
-	submit(lmdb(store), op, true);
-}
 
 /* -- the writer's side: records -- */
 
@@ -261,7 +80,7 @@ find_victim(struct lmdb_environment *e, MDB_cursor *c, uint8_t *key, size_t *ret
 			return code;
 		if (!lmdb_unwrap(STORE_TRIPLETS, &v, &value, &expires))
 			expires = 0;
-		if (expires < earliest) {
+		if (k.mv_size <= STORE_KEY_MAX && expires < earliest) {
 			earliest = expires;
 			memcpy(key, k.mv_data, k.mv_size);
 			*ret_length = k.mv_size;
@@ -286,7 +105,7 @@ evict(struct lmdb_environment *e, MDB_txn *txn)
 	if (code == MDB_SUCCESS)
 		code = mdb_del(txn, e->dbis[STORE_TRIPLETS], &k, NULL);
 	if (code == MDB_SUCCESS)
-		e->evicted++;
+		e->evicting++;
 	return code;
 }
 
@@ -364,7 +183,7 @@ run_update(struct lmdb_environment *e, MDB_txn *txn, struct lmdb_op *op)
 		return MDB_CORRUPTED;
 	store_change_begin(&e->change, op->space, op->key);
 	op->update(code == MDB_SUCCESS ? &old : NULL, &e->change, op->job);
-	code = MDB_SUCCESS;
+	code = e->change.refused ? MDB_BAD_VALSIZE : MDB_SUCCESS;
 	for (guint i = 0; code == MDB_SUCCESS && i < e->change.steps->len; i++) {
 		const struct store_step *step =
 		    &g_array_index(e->change.steps, struct store_step, i);
@@ -402,46 +221,50 @@ run_expiry(struct lmdb_environment *e, MDB_txn *txn, struct lmdb_op *op)
 }
 
 static int
-run_all(struct lmdb_environment *e, MDB_txn *txn, GPtrArray *batch)
+run_all(struct lmdb_environment *e, MDB_txn *txn, struct lmdb_op *const *ops, guint n)
 {
 	int code = MDB_SUCCESS;
 
-	for (guint i = 0; code == MDB_SUCCESS && i < batch->len; i++) {
-		struct lmdb_op *op = g_ptr_array_index(batch, i);
-
-		code = op->update ? run_update(e, txn, op) : run_expiry(e, txn, op);
-	}
+	e->evicting = 0;
+	for (guint i = 0; code == MDB_SUCCESS && i < n; i++)
+		code = ops[i]->update ? run_update(e, txn, ops[i]) : run_expiry(e, txn, ops[i]);
 	return code;
 }
 
 /* -- the writer's side: transactions -- */
 
-/* Makes the map twice as large; false if the machine does not allow it. */
-static bool
-grow_map(struct lmdb_environment *e)
+static int
+reopen(struct lmdb_environment *e)
 {
 	int code;
 
 	pthread_rwlock_wrlock(&e->map_lock);
-	code = lmdb_set_map_size(e, lmdb_map_size(e) * 2);
+	code = lmdb_reopen_locked(e);
 	pthread_rwlock_unlock(&e->map_lock);
-	return code == MDB_SUCCESS;
+	return code;
+}
+
+static int
+resize(struct lmdb_environment *e, size_t size)
+{
+	int code;
+
+	pthread_rwlock_wrlock(&e->map_lock);
+	code = lmdb_set_map_size(e, size);
+	pthread_rwlock_unlock(&e->map_lock);
+	return code;
 }
 
 /* What can be mended so that the same batch may succeed when it is run again. */
 static bool
 mend(struct lmdb_environment *e, int code)
 {
-	if (code == MDB_MAP_FULL)
-		return grow_map(e);
-	if (code == MDB_PANIC)
-		return lmdb_reopen(e) == MDB_SUCCESS;
-	if (code != MDB_MAP_RESIZED)
-		return false;
-	pthread_rwlock_wrlock(&e->map_lock);
-	code = lmdb_set_map_size(e, 0);
-	pthread_rwlock_unlock(&e->map_lock);
-	return code == MDB_SUCCESS;
+	switch (code) {
+	case MDB_MAP_FULL: return resize(e, lmdb_map_size(e) * 2) == MDB_SUCCESS;
+	case MDB_MAP_RESIZED: return resize(e, 0) == MDB_SUCCESS;
+	case MDB_PANIC: return reopen(e) == MDB_SUCCESS;
+	default: return false;
+	}
 }
 
 /* The writer lock, however long it takes. */
@@ -458,68 +281,79 @@ begin(struct lmdb_environment *e, MDB_txn **ret_txn)
 	return code;
 }
 
-static void
-note_commit_time(struct lmdb_environment *e, int64_t since)
+/* Whether LMDB has given the environment up, for readers too: it does where writing the page that
+ * makes a commit valid has failed. */
+static bool
+is_given_up(struct lmdb_environment *e)
 {
-	e->commit_time += 0.1 * ((double)(g_get_monotonic_time() - since) - e->commit_time);
+	MDB_txn *txn;
+	int code = mdb_txn_begin(e->env, NULL, MDB_RDONLY, &txn);
+
+	if (code == MDB_SUCCESS)
+		mdb_txn_abort(txn);
+	return code == MDB_PANIC;
 }
 
-/* Runs the batch in the transaction, and again as often as something could be mended. */
 static int
-commit_batch(struct lmdb_environment *e, MDB_txn *txn, GPtrArray *batch)
+commit(struct lmdb_environment *e, MDB_txn *txn, guint n)
 {
-	int code = MDB_SUCCESS;
+	int64_t start = g_get_monotonic_time();
+	int code = mdb_txn_commit(txn);
 
-	for (int tries = 0; tries < 8; tries++) {
-		if (!txn && (code = begin(e, &txn)) != MDB_SUCCESS)
-			return code;
-		code = run_all(e, txn, batch);
-		if (code == MDB_SUCCESS) {
-			int64_t start = g_get_monotonic_time();
-
-			code = mdb_txn_commit(txn);
-			note_commit_time(e, start);
-		} else {
-			mdb_txn_abort(txn);
-		}
-		txn = NULL;
-		if (code == MDB_SUCCESS || !mend(e, code))
-			break;
+	e->commit_time += 0.1 * ((double)(g_get_monotonic_time() - start) - e->commit_time);
+	if (code == MDB_SUCCESS) {
+		e->commits++;
+		e->updates += n;
+		e->evicted += e->evicting;
 	}
 	return code;
 }
 
-/* One bad operation must not take the others with it: then each has a transaction of its own. */
-static void
-commit_each(struct lmdb_environment *e, GPtrArray *batch)
+/* Runs the operations in the transaction, and again as often as something could be mended.
+ * *RET_OWN says that a failure may be one operation's own. */
+static enum store_result
+commit_batch(
+    struct lmdb_environment *e, MDB_txn *txn, struct lmdb_op *const *ops, guint n, bool *ret_own)
 {
-	g_autoptr(GPtrArray) one = g_ptr_array_new();
+	int code = MDB_SUCCESS;
 
-	for (guint i = 0; i < batch->len; i++) {
-		struct lmdb_op *op = g_ptr_array_index(batch, i);
-
-		g_ptr_array_set_size(one, 0);
-		g_ptr_array_add(one, op);
-		post(e->store, op, lmdb_result(commit_batch(e, NULL, one)));
-		wake_owner(e->store);
+	*ret_own = false;
+	for (int tries = 0; tries < 8; tries++) {
+		if (!txn && (code = begin(e, &txn)) != MDB_SUCCESS)
+			return lmdb_result(code);
+		code = run_all(e, txn, ops, n);
+		if (code != MDB_SUCCESS)
+			mdb_txn_abort(txn);
+		else if ((code = commit(e, txn, n)) == MDB_SUCCESS)
+			return STORE_OK;
+		else if (is_given_up(e)) {
+			reopen(e);
+			return STORE_UNCERTAIN;
+		}
+		txn = NULL;
+		if (!mend(e, code))
+			break;
 	}
+	*ret_own = lmdb_result(code) != STORE_FULL;
+	return lmdb_result(code);
 }
 
+/* One bad operation must not take the others with it: what fails is halved until it stands alone.
+ */
 static void
-write_batch(struct lmdb_environment *e, MDB_txn *txn, GPtrArray *batch)
+write_batch(struct lmdb_environment *e, MDB_txn *txn, struct lmdb_op *const *ops, guint n)
 {
-	int code = commit_batch(e, txn, batch);
-	enum store_result result = lmdb_result(code);
+	bool own;
+	enum store_result result = commit_batch(e, txn, ops, n, &own);
 
-	e->updates += batch->len;
-	e->commits++;
-	if (code != MDB_SUCCESS && result != STORE_FULL && batch->len > 1) {
-		commit_each(e, batch);
+	if (own && n > 1) {
+		write_batch(e, NULL, ops, n / 2);
+		write_batch(e, NULL, ops + n / 2, n - n / 2);
 		return;
 	}
-	for (guint i = 0; i < batch->len; i++)
-		post(e->store, g_ptr_array_index(batch, i), result);
-	wake_owner(e->store);
+	for (guint i = 0; i < n; i++)
+		lmdb_post(e->store, ops[i], result);
+	lmdb_wake_owner(e->store);
 }
 
 /* -- the writer's side: the thread -- */
@@ -538,7 +372,7 @@ take_batch(struct lmdb_environment *e)
 		if (atomic_compare_exchange_strong(&op->state, &waiting, LMDB_OP_TAKEN))
 			g_ptr_array_add(batch, op);
 		else
-			post(e->store, op, STORE_UNAVAILABLE);
+			lmdb_post(e->store, op, STORE_UNAVAILABLE);
 	}
 	pthread_mutex_unlock(&e->lock);
 	return batch;
@@ -550,8 +384,8 @@ give_back_all(struct lmdb_environment *e, enum store_result result)
 	g_autoptr(GPtrArray) batch = take_batch(e);
 
 	for (guint i = 0; i < batch->len; i++)
-		post(e->store, g_ptr_array_index(batch, i), result);
-	wake_owner(e->store);
+		lmdb_post(e->store, g_ptr_array_index(batch, i), result);
+	lmdb_wake_owner(e->store);
 }
 
 static void
@@ -570,10 +404,10 @@ write_waiting(struct lmdb_environment *e)
 	}
 	batch = take_batch(e);
 	if (batch->len) {
-		write_batch(e, txn, batch);
+		write_batch(e, txn, (struct lmdb_op *const *)batch->pdata, batch->len);
 	} else {
 		mdb_txn_abort(txn);
-		wake_owner(e->store);
+		lmdb_wake_owner(e->store);
 	}
 }
 
@@ -595,8 +429,8 @@ scan_for_expiry(struct lmdb_environment *e, struct lmdb_op *op)
 	enum store_result result = lmdb_walk(e, op->space, &op->at, op->limit, note_over, op);
 
 	if (result != STORE_OK || op->over->len == 0) {
-		post(e->store, op, result);
-		wake_owner(e->store);
+		lmdb_post(e->store, op, result);
+		lmdb_wake_owner(e->store);
 		return;
 	}
 	pthread_mutex_lock(&e->lock);
@@ -611,24 +445,40 @@ check_readers(struct lmdb_environment *e)
 	int64_t now = g_get_monotonic_time() / G_USEC_PER_SEC;
 	int dead;
 
-	if (now - e->readers_checked < READER_CHECK_INTERVAL || !e->env)
+	if (now - e->readers_checked < READER_CHECK_INTERVAL)
 		return;
 	e->readers_checked = now;
 	mdb_reader_check(e->env, &dead);
 }
 
-/* Waits for work with the lock held; false when there is none left and no more will come. */
+/* What is due whether or not something waits. False while there is no environment. */
 static bool
-wait_for_work(struct lmdb_environment *e)
+look_after(struct lmdb_environment *e)
+{
+	bool there;
+
+	pthread_mutex_lock(&e->write_lock);
+	if (!e->env)
+		reopen(e);
+	there = e->env != NULL;
+	if (there)
+		check_readers(e);
+	pthread_mutex_unlock(&e->write_lock);
+	return there;
+}
+
+/* Waits for work, or some time, with the lock held; false when there is none left and no more will
+ * come. */
+static bool
+wait_for_work(struct lmdb_environment *e, int seconds)
 {
 	struct timespec until;
 
-	while (!e->waiting.length && !e->scans.length && !e->stop) {
-		clock_gettime(CLOCK_MONOTONIC, &until);
-		until.tv_sec += READER_CHECK_INTERVAL;
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_sec += seconds;
+	while (!e->waiting.length && !e->scans.length && !e->stop)
 		if (pthread_cond_timedwait(&e->more, &e->lock, &until) == ETIMEDOUT)
 			return true;
-	}
 	return e->waiting.length || e->scans.length;
 }
 
@@ -636,25 +486,32 @@ static void *
 writer_main(void *data)
 {
 	struct lmdb_environment *e = data;
+	bool there = true;
 
 	for (;;) {
 		struct lmdb_op *scan;
 		bool work, waiting;
 
 		pthread_mutex_lock(&e->lock);
-		work = wait_for_work(e);
+		work = wait_for_work(e, there ? READER_CHECK_INTERVAL : REOPEN_INTERVAL);
 		scan = g_queue_pop_head(&e->scans);
 		waiting = e->waiting.length > 0;
 		if (!work && e->stop) {
+			e->ended = true;
+			pthread_cond_broadcast(&e->more);
 			pthread_mutex_unlock(&e->lock);
 			return NULL;
 		}
 		pthread_mutex_unlock(&e->lock);
-		check_readers(e);
+		there = look_after(e);
 		if (scan)
 			scan_for_expiry(e, scan);
-		if (waiting)
+		if (waiting) {
+			pthread_mutex_lock(&e->write_lock);
 			write_waiting(e);
+			there = e->env != NULL;
+			pthread_mutex_unlock(&e->write_lock);
+		}
 	}
 }
 
@@ -673,15 +530,23 @@ lmdb_writer_start(struct lmdb_environment *e)
 }
 
 bool
-lmdb_writer_stop(struct lmdb_environment *e)
+lmdb_writer_stop(struct lmdb_environment *e, int64_t end)
 {
-	struct timespec until;
+	/* One that has nothing to wait for ends in no time: some is given in any case. */
+	int64_t until = MAX(end, g_get_monotonic_time() + G_USEC_PER_SEC / 10);
+	struct timespec ts = {.tv_sec = until / 1000000, .tv_nsec = until % 1000000 * 1000};
+	bool ended;
 
 	pthread_mutex_lock(&e->lock);
 	e->stop = true;
-	pthread_cond_signal(&e->more);
+	pthread_cond_broadcast(&e->more);
+	while (!e->ended && pthread_cond_timedwait(&e->more, &e->lock, &ts) != ETIMEDOUT)
+		;
+	ended = e->ended;
 	pthread_mutex_unlock(&e->lock);
-	clock_gettime(CLOCK_REALTIME, &until);
-	until.tv_sec += STOP_PATIENCE;
-	return pthread_timedjoin_np(e->writer, NULL, &until) == 0;
+	if (ended)
+		pthread_join(e->writer, NULL);
+	else
+		pthread_detach(e->writer);
+	return ended;
 }

@@ -14,12 +14,12 @@
 #define EVICT_SAMPLE 128
 
 struct entry {
-	GBytes *key;
-	GByteArray *value;
+	GBytes *key, *value;
 	int64_t expires;
 };
 
 struct completion {
+	enum store_result result;
 	void (*done)(void *context, enum store_result result, void *job);
 	void *context, *job;
 	GDestroyNotify free_job;
@@ -27,6 +27,8 @@ struct completion {
 
 struct store_mem {
 	struct store store;
+	/* Any thread may read: what the owner changes it changes with the lock held whole. */
+	GRWLock lock;
 	GTree *spaces[STORE_SPACES]; /* struct entry by its key */
 	GQueue completions;
 	struct store_change change;
@@ -55,7 +57,7 @@ entry_free(gpointer data)
 	struct entry *entry = data;
 
 	g_bytes_unref(entry->key);
-	g_byte_array_unref(entry->value);
+	g_bytes_unref(entry->value);
 	g_free(entry);
 }
 
@@ -66,6 +68,7 @@ mem_open(const struct store_options *options, const char *rest G_GNUC_UNUSED,
 	struct store_mem *m = g_new0(struct store_mem, 1);
 
 	m->store.driver = &store_mem_driver;
+	g_rw_lock_init(&m->lock);
 	keyedhash_new_key(m->store.hash_key);
 	for (unsigned i = 0; i < STORE_SPACES; i++)
 		m->spaces[i] = g_tree_new_full(compare, NULL, NULL, entry_free);
@@ -89,7 +92,7 @@ mem_dispatch(struct store *store)
 	eventfd_read(m->wake, &ignored);
 	while ((c = g_queue_pop_head(&m->completions))) {
 		if (c->done)
-			c->done(c->context, STORE_OK, c->job);
+			c->done(c->context, c->result, c->result == STORE_OK ? c->job : NULL);
 		if (c->free_job)
 			c->free_job(c->job);
 		g_free(c);
@@ -107,6 +110,7 @@ mem_close(struct store *store)
 	store_change_clear(&m->change);
 	g_byte_array_unref(m->cells);
 	g_rand_free(m->random);
+	g_rw_lock_clear(&m->lock);
 	close(m->wake);
 	g_free(m);
 }
@@ -134,21 +138,40 @@ find(struct store_mem *m, enum store_space space, struct store_bytes key)
 static struct store_bytes
 entry_value(const struct entry *entry)
 {
-	return (struct store_bytes){entry->value->data, entry->value->len};
+	struct store_bytes value;
+
+	value.data = g_bytes_get_data(entry->value, &value.length);
+	return value;
+}
+
+/* The value stays as it is for the callback, even if that updates the very record. */
+static void
+get_one(struct store_mem *m, enum store_space space, struct store_bytes key, size_t index,
+    store_value_fn value, void *context)
+{
+	g_autoptr(GBytes) kept = NULL;
+	const struct entry *entry;
+	struct store_bytes bytes;
+
+	g_rw_lock_reader_lock(&m->lock);
+	entry = find(m, space, key);
+	if (entry)
+		kept = g_bytes_ref(entry->value);
+	g_rw_lock_reader_unlock(&m->lock);
+	if (!kept) {
+		value(context, index, STORE_NOT_FOUND, NULL);
+		return;
+	}
+	bytes.data = g_bytes_get_data(kept, &bytes.length);
+	value(context, index, STORE_OK, &bytes);
 }
 
 static void
 mem_get_many(struct store *store, enum store_space space, const struct store_bytes *keys,
     size_t n_keys, unsigned timeout G_GNUC_UNUSED, store_value_fn value, void *context)
 {
-	for (size_t i = 0; i < n_keys; i++) {
-		const struct entry *entry = find(mem(store), space, keys[i]);
-		struct store_bytes bytes;
-
-		if (entry)
-			bytes = entry_value(entry);
-		value(context, i, entry ? STORE_OK : STORE_NOT_FOUND, entry ? &bytes : NULL);
-	}
+	for (size_t i = 0; i < n_keys; i++)
+		get_one(mem(store), space, keys[i], i, value, context);
 }
 
 /* -- updates -- */
@@ -201,16 +224,16 @@ put(struct store_mem *m, const struct store_step *step, const void *value, size_
 {
 	struct entry *entry = find(m, step->space, step->key);
 
-	if (!entry) {
+	if (entry) {
+		g_bytes_unref(entry->value);
+	} else {
 		if (is_full(m, step->space))
 			evict(m, step->space);
 		entry = g_new(struct entry, 1);
 		entry->key = g_bytes_new(step->key.data, step->key.length);
-		entry->value = g_byte_array_new();
 		g_tree_insert(m->spaces[step->space], entry->key, entry);
 	}
-	g_byte_array_set_size(entry->value, 0);
-	g_byte_array_append(entry->value, value, (guint)length);
+	entry->value = g_bytes_new(value, length);
 	entry->expires = expires;
 }
 
@@ -241,14 +264,36 @@ apply(struct store_mem *m, const struct store_step *step)
 }
 
 static void
-complete(struct store_mem *m, void *job, GDestroyNotify free_job, const struct store_call *call)
+complete(struct store_mem *m, enum store_result result, void *job, GDestroyNotify free_job,
+    const struct store_call *call)
 {
 	struct completion *c = g_new(struct completion, 1);
 
 	*c = (struct completion){
-	    .done = call->done, .context = call->context, .job = job, .free_job = free_job};
+	    .result = result,
+	    .done = call->done,
+	    .context = call->context,
+	    .job = job,
+	    .free_job = free_job,
+	};
 	g_queue_push_tail(&m->completions, c);
 	eventfd_write(m->wake, 1);
+}
+
+/* Lets UPDATE say what it wants, into m->change. */
+static bool
+ask(struct store_mem *m, enum store_space space, struct store_bytes key, store_update_fn update,
+    void *job)
+{
+	const struct entry *entry = find(m, space, key);
+	struct store_bytes old;
+
+	if (entry)
+		old = entry_value(entry);
+	store_change_begin(&m->change, space, key);
+	if (!m->change.refused)
+		update(entry ? &old : NULL, &m->change, job);
+	return !m->change.refused;
 }
 
 static void
@@ -256,18 +301,18 @@ mem_update(struct store *store, enum store_space space, struct store_bytes key,
     store_update_fn update, void *job, GDestroyNotify free_job, const struct store_call *call)
 {
 	struct store_mem *m = mem(store);
-	const struct entry *entry = find(m, space, key);
-	struct store_bytes old;
 
-	if (entry)
-		old = entry_value(entry);
-	store_change_begin(&m->change, space, key);
-	update(entry ? &old : NULL, &m->change, job);
+	if (!ask(m, space, key, update, job)) {
+		complete(m, STORE_UNAVAILABLE, job, free_job, call);
+		return;
+	}
+	g_rw_lock_writer_lock(&m->lock);
 	for (guint i = 0; i < m->change.steps->len; i++)
 		apply(m, &g_array_index(m->change.steps, struct store_step, i));
+	g_rw_lock_writer_unlock(&m->lock);
 	m->status.updates++;
 	m->status.commits++;
-	complete(m, job, free_job, call);
+	complete(m, STORE_OK, job, free_job, call);
 }
 
 /* -- scans -- */
@@ -336,13 +381,15 @@ mem_expire(struct store *store, enum store_space space, struct store_cursor *cur
 		node = g_tree_node_next(node);
 	}
 	cursor->end = !node;
+	g_rw_lock_writer_lock(&m->lock);
 	for (guint i = 0; i < over->len; i++) {
 		struct entry *entry = g_ptr_array_index(over, i);
 
 		g_tree_remove(m->spaces[space], entry->key);
 	}
+	g_rw_lock_writer_unlock(&m->lock);
 	*ret_expired = over->len;
-	complete(m, NULL, NULL, call);
+	complete(m, STORE_OK, NULL, NULL, call);
 }
 
 /* -- care -- */

@@ -101,7 +101,9 @@ run_update(struct redis_op *op)
 		old.data = g_bytes_get_data(op->old, &old.length);
 	store_change_begin(change, op->space, key);
 	op->update(op->old ? &old : NULL, change, op->job);
-	if (change->steps->len)
+	if (change->refused)
+		redis_op_refuse(op, STORE_UNAVAILABLE);
+	else if (change->steps->len)
 		send_change(op);
 	else
 		redis_op_refuse(op, STORE_OK);
@@ -198,7 +200,7 @@ redis_update(struct store *store, enum store_space space, struct store_bytes key
 	op->job = job;
 	op->free_job = free_job;
 	op->call = *call;
-	if (key.length > STORE_KEY_MAX) {
+	if (!store_key_is_good(key)) {
 		redis_op_refuse(op, STORE_UNAVAILABLE);
 		return;
 	}

@@ -8,8 +8,9 @@
 #define FLUSH_INTERVAL  1.0 /* counters */
 #define CARE_INTERVAL   5.0 /* exceptions; opening the store again */
 #define EXPIRE_INTERVAL 0.1
-#define EXPIRE_RECORDS  500 /* looked at in a step: some hundred microseconds */
-#define PASS_INTERVAL   600 /* seconds from the end of a pass over all records to the next */
+#define EXPIRE_RECORDS  500  /* looked at in a step: some hundred microseconds */
+#define EXPIRE_TIMEOUT  2000 /* milliseconds; a stop does not wait for longer */
+#define PASS_INTERVAL   600  /* seconds from the end of a pass over all records to the next */
 
 /* The spaces of which the daemon lets records go, in turn. */
 static const enum store_space expiring[] = {
@@ -121,7 +122,7 @@ static void
 on_expire(struct ev_loop *loop G_GNUC_UNUSED, struct ev_timer *timer, int events G_GNUC_UNUSED)
 {
 	struct keeper *keeper = timer->data;
-	struct store_call call = {.done = on_expired, .context = keeper};
+	struct store_call call = {.timeout = EXPIRE_TIMEOUT, .done = on_expired, .context = keeper};
 	bool resting = keeper->space == 0 && keeper->cursor.length == 0 && keeper->last_pass &&
 		       keeper_now(keeper) - keeper->last_pass < PASS_INTERVAL;
 

@@ -1,6 +1,6 @@
 check_PROGRAMS += tests/unit/test_store
 TESTS += tests/unit/test_store
-tests_unit_test_store_SOURCES = tests/unit/test_store.c tests/unit/bytes.h $(REDIS_SERVER)
+tests_unit_test_store_SOURCES = tests/unit/test_store.c tests/unit/store_drivers.h tests/unit/bytes.h $(REDIS_SERVER)
 tests_unit_test_store_LDADD = $(DB_LIBS)
 
 REDIS_SERVER = tests/unit/redis_server.c tests/unit/redis_server.h
@@ -20,3 +20,13 @@ check_PROGRAMS += tests/unit/test_record
 TESTS += tests/unit/test_record
 tests_unit_test_record_SOURCES = tests/unit/test_record.c
 tests_unit_test_record_LDADD = $(DB_LIBS)
+
+check_PROGRAMS += tests/unit/test_store_faults
+TESTS += tests/unit/test_store_faults
+tests_unit_test_store_faults_SOURCES = tests/unit/test_store_faults.c
+tests_unit_test_store_faults_LDADD = $(DB_LIBS)
+
+check_PROGRAMS += tests/unit/test_store_threads
+TESTS += tests/unit/test_store_threads
+tests_unit_test_store_threads_SOURCES = tests/unit/test_store_threads.c
+tests_unit_test_store_threads_LDADD = $(DB_LIBS)

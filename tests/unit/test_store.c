@@ -11,85 +11,11 @@
 #include "db/store.h"
 #include "lib/keyedhash.h"
 #include "tests/unit/bytes.h"
+#include "tests/unit/store_drivers.h"
 #include "tests/unit/redis_server.h"
 
 /* Years from now: a server that expires by its own clock keeps what the tests put. */
 #define NOW G_GINT64_CONSTANT(4000000000)
-
-struct driver {
-	const char *name;
-	bool (*installed)(void);
-	char *(*make_uri)(void);
-	void (*remove)(const char *uri);
-};
-
-/* -- drivers -- */
-
-static bool
-always(void)
-{
-	return true;
-}
-
-static char *
-lmdb_uri(void)
-{
-	g_autofree char *folder = g_dir_make_tmp("greylag-store-XXXXXX", NULL);
-
-	return g_strconcat("lmdb:", folder, NULL);
-}
-
-static void
-lmdb_remove(const char *uri)
-{
-	const char *folder = strchr(uri, ':') + 1;
-	GDir *dir = g_dir_open(folder, 0, NULL);
-	const char *name;
-
-	while ((name = g_dir_read_name(dir))) {
-		g_autofree char *path = g_build_filename(folder, name, NULL);
-
-		g_unlink(path);
-	}
-	g_dir_close(dir);
-	g_rmdir(folder);
-}
-
-static char *
-mem_uri(void)
-{
-	return g_strdup("mem:");
-}
-
-static void
-mem_remove(const char *uri G_GNUC_UNUSED)
-{
-}
-
-#ifdef HAVE_REDIS
-static struct redis_server server;
-
-static char *
-redis_uri(void)
-{
-	redis_server_start(&server, NULL);
-	return redis_server_uri(&server);
-}
-
-static void
-redis_remove(const char *uri G_GNUC_UNUSED)
-{
-	redis_server_clear(&server);
-}
-#endif
-
-static const struct driver drivers[] = {
-    {"lmdb", always, lmdb_uri, lmdb_remove},
-    {"mem", always, mem_uri, mem_remove},
-#ifdef HAVE_REDIS
-    {"redis", redis_server_installed, redis_uri, redis_remove},
-#endif
-};
 
 struct fixture {
 	const struct driver *driver;
@@ -326,13 +252,61 @@ test_key_too_long(struct fixture *f, gconstpointer data G_GNUC_UNUSED)
 	struct store_call call = {.done = on_done, .context = &done};
 	struct job job = {.put = "x"};
 
-	if (strcmp(f->driver->name, "mem") == 0)
-		return;
 	store_update(f->store, STORE_TRIPLETS, bytes(key), do_job, g_memdup2(&job, sizeof job),
 	    free_job, &call);
 	store_wait(f->store);
 	g_assert_cmpint(done.result, !=, STORE_OK);
 	put(f->store, "k", "still there", NOW);
+}
+
+/* An update is one transaction: if another key in it is refused, so is all of it. */
+static void
+test_other_key_too_long(struct fixture *f, gconstpointer data G_GNUC_UNUSED)
+{
+	g_autofree char *key = g_strnfill(STORE_KEY_MAX + 1, 'k');
+	struct done done = {0};
+	struct store_call call = {.done = on_done, .context = &done};
+	struct job job = {.put = "x", .also_key = key, .also_value = "y"};
+
+	store_update(f->store, STORE_TRIPLETS, bytes("k"), do_job, g_memdup2(&job, sizeof job),
+	    free_job, &call);
+	store_wait(f->store);
+	g_assert_cmpuint(done.calls, ==, 1);
+	g_assert_cmpint(done.result, ==, STORE_UNAVAILABLE);
+	assert_value(f->store, STORE_TRIPLETS, "k", NULL);
+}
+
+struct reading {
+	struct store *store;
+	unsigned calls;
+};
+
+static void
+update_what_is_read(void *context, size_t index G_GNUC_UNUSED, enum store_result result,
+    const struct store_bytes *value)
+{
+	struct reading *reading = context;
+	struct store_call nobody = {0};
+	struct job job = {.put = "the next value, a longer one"};
+
+	g_assert_cmpint(result, ==, STORE_OK);
+	store_update(reading->store, STORE_TRIPLETS, bytes("k"), do_job,
+	    g_memdup2(&job, sizeof job), free_job, &nobody);
+	assert_same_bytes(value->data, value->length, "the value", 9);
+	reading->calls++;
+}
+
+/* Whoever reads a record may ask at once for it to be changed. */
+static void
+test_update_while_read(struct fixture *f, gconstpointer data G_GNUC_UNUSED)
+{
+	struct reading reading = {.store = f->store};
+
+	put(f->store, "k", "the value", NOW);
+	store_get(f->store, STORE_TRIPLETS, bytes("k"), 0, update_what_is_read, &reading);
+	store_wait(f->store);
+	g_assert_cmpuint(reading.calls, ==, 1);
+	assert_value(f->store, STORE_TRIPLETS, "k", "the next value, a longer one");
 }
 
 static void
@@ -750,6 +724,8 @@ static const struct {
     {"an-update-may-change-other-keys-with-it", test_also},
     {"a-job-is-freed-once", test_job_is_freed_once},
     {"a-key-too-long-is-refused-alone", test_key_too_long},
+    {"an-update-with-a-key-too-long-is-refused-whole", test_other_key_too_long},
+    {"what-is-read-may-be-updated-at-once", test_update_while_read},
     {"completions-come-from-dispatch", test_poll_fd},
     {"cells-add-and-refuse-overflow", test_cells},
     {"cells-are-big-endian", test_cells_are_big_endian},

@@ -26,7 +26,7 @@ tests_system_fill_SOURCES = tests/system/fill.c
 tests_system_fill_LDADD = $(POLICYD_LIBS)
 clean-local:
 	rm -rf tests/system/screenshots
-	tests/system/tap.sh
+
 # Sample mail, written for the tests and for contrib/run.
 EXTRA_DIST += \
 	tests/data/ham/bounce.eml \

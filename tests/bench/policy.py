@@ -39,7 +39,8 @@ class Bench:
 
     def stop(self, child):
         if child.poll() is None:
-            child.send_signal(signal.SIGTERM)
+            own_group = os.getpgid(child.pid) == child.pid
+            (os.killpg if own_group else os.kill)(child.pid, signal.SIGTERM)
             try:
                 child.wait(20)
             except subprocess.TimeoutExpired:
@@ -244,7 +245,8 @@ def case_expiry(bench):
     fake = ["faketime", "-f", "+2h", bench.program("policyd/greylagd"), "-f", "-c", "/dev/null",
             "-o", f"policy.listen=inet:127.0.0.1:{port}", "-o", "policy.user=", "-o", "http.listen=off", "-o", "greylist.delay=1s",
             "-o", "greylist.retry_window=1h", "-o", f"store.uri=lmdb:{bench.folder}/expiry"]
-    daemon = subprocess.Popen(fake, stdout=log, stderr=log)
+    # faketime runs it as a child: both are a group, and end together.
+    daemon = subprocess.Popen(fake, stdout=log, stderr=log, start_new_session=True)
     bench.children.append(daemon)
     bench.wait_for(port, daemon)
     busy = bench.load(port, n=200000, m="known", u=1000, r=12000)

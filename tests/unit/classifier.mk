@@ -98,5 +98,5 @@ tests_unit_test_model_limits_LDADD = $(CLASSIFY_LIBS)
 
 check_PROGRAMS += tests/unit/test_verdicts
 TESTS += tests/unit/test_verdicts
-tests_unit_test_verdicts_SOURCES = tests/unit/test_verdicts.c
+tests_unit_test_verdicts_SOURCES = tests/unit/test_verdicts.c $(LMDB_WORLD)
 tests_unit_test_verdicts_LDADD = $(CLASSIFY_LIBS)

@@ -11,9 +11,10 @@ tests_unit_test_store_redis_SOURCES = tests/unit/test_store_redis.c $(REDIS_SERV
 tests_unit_test_store_redis_LDADD = $(DB_LIBS)
 endif
 
+LMDB_WORLD = tests/unit/lmdb_world.c tests/unit/lmdb_world.h
 check_PROGRAMS += tests/unit/test_store_lmdb
 TESTS += tests/unit/test_store_lmdb
-tests_unit_test_store_lmdb_SOURCES = tests/unit/test_store_lmdb.c
+tests_unit_test_store_lmdb_SOURCES = tests/unit/test_store_lmdb.c $(LMDB_WORLD)
 tests_unit_test_store_lmdb_LDADD = $(DB_LIBS)
 
 check_PROGRAMS += tests/unit/test_record
@@ -23,10 +24,10 @@ tests_unit_test_record_LDADD = $(DB_LIBS)
 
 check_PROGRAMS += tests/unit/test_store_faults
 TESTS += tests/unit/test_store_faults
-tests_unit_test_store_faults_SOURCES = tests/unit/test_store_faults.c
+tests_unit_test_store_faults_SOURCES = tests/unit/test_store_faults.c $(LMDB_WORLD)
 tests_unit_test_store_faults_LDADD = $(DB_LIBS)
 
 check_PROGRAMS += tests/unit/test_store_threads
 TESTS += tests/unit/test_store_threads
-tests_unit_test_store_threads_SOURCES = tests/unit/test_store_threads.c
+tests_unit_test_store_threads_SOURCES = tests/unit/test_store_threads.c $(LMDB_WORLD)
 tests_unit_test_store_threads_LDADD = $(DB_LIBS)

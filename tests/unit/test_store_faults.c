@@ -21,8 +21,8 @@
 #include <lmdb.h>
 
 #include "db/store.h"
+#include "tests/unit/lmdb_world.h"
 
-#define NOW      1795000000
 #define MAP_SIZE (UINT64_C(64) << 20)
 
 /* -- the system -- */
@@ -61,116 +61,6 @@ mmap(void *address, size_t length, int protection, int flags, int fd, off_t offs
 }
 
 /* -- helpers -- */
-
-static char *
-make_folder(void)
-{
-	return g_dir_make_tmp("greylag-faults-XXXXXX", NULL);
-}
-
-static void
-remove_folder(const char *folder)
-{
-	GDir *dir = g_dir_open(folder, 0, NULL);
-	const char *name;
-
-	while ((name = g_dir_read_name(dir))) {
-		g_autofree char *path = g_build_filename(folder, name, NULL);
-
-		g_unlink(path);
-	}
-	g_dir_close(dir);
-	g_rmdir(folder);
-}
-
-static struct store *
-open_store(const char *folder, uint64_t map_size, bool create, GError **error)
-{
-	g_autofree char *uri = g_strconcat("lmdb:", folder, NULL);
-	struct store_options options = {.uri = uri, .create = create, .map_size = map_size};
-
-	return store_open(&options, error);
-}
-
-static struct store *
-must_open(const char *folder, uint64_t map_size)
-{
-	g_autoptr(GError) error = NULL;
-	struct store *store = open_store(folder, map_size, true, &error);
-
-	g_assert_no_error(error);
-	return store;
-}
-
-static struct store_bytes
-key_of(const uint32_t *number)
-{
-	return (struct store_bytes){number, sizeof *number};
-}
-
-static void
-put_number(const struct store_bytes *old G_GNUC_UNUSED, struct store_change *change, void *job)
-{
-	uint8_t value[200] = {0};
-
-	memcpy(value, job, sizeof(uint32_t));
-	store_change_put(change, value, sizeof value, NOW);
-}
-
-struct outcome {
-	unsigned calls;
-	enum store_result result;
-};
-
-static void
-on_done(void *context, enum store_result result, void *job G_GNUC_UNUSED)
-{
-	struct outcome *outcome = context;
-
-	outcome->calls++;
-	outcome->result = result;
-}
-
-static void
-put_start(struct store *store, uint32_t number, unsigned timeout, struct outcome *outcome)
-{
-	struct store_call call = {.timeout = timeout, .done = on_done, .context = outcome};
-
-	store_update(store, STORE_TRIPLETS, key_of(&number), put_number,
-	    g_memdup2(&number, sizeof number), g_free, &call);
-}
-
-static enum store_result
-put(struct store *store, uint32_t number)
-{
-	struct outcome outcome = {0};
-
-	put_start(store, number, 0, &outcome);
-	store_wait(store);
-	return outcome.result;
-}
-
-static void
-on_value(void *context, size_t index G_GNUC_UNUSED, enum store_result result,
-    const struct store_bytes *value G_GNUC_UNUSED)
-{
-	*(enum store_result *)context = result;
-}
-
-static enum store_result
-get(struct store *store, uint32_t number)
-{
-	enum store_result result = STORE_UNAVAILABLE;
-
-	store_get(store, STORE_TRIPLETS, key_of(&number), 0, on_value, &result);
-	return result;
-}
-
-static void
-on_problem(void *context G_GNUC_UNUSED, const char *sentence)
-{
-	g_error("the check found: %s", sentence);
-}
 
 /* Dispatches until the operation is answered, some seconds at most. */
 static void
@@ -254,13 +144,13 @@ release_lock(const struct holder *holder)
 static void
 test_shorter_deadline(void)
 {
-	g_autofree char *folder = make_folder();
-	struct store *store = must_open(folder, MAP_SIZE);
+	g_autofree char *folder = world_make_folder();
+	struct store *store = world_must_open(folder, MAP_SIZE);
 	struct holder holder = hold_lock(folder);
 	struct outcome later = {0}, sooner = {0};
 
-	put_start(store, 1, 3600 * 1000, &later);
-	put_start(store, 2, 20, &sooner);
+	world_put_start(store, 1, 3600 * 1000, &later);
+	world_put_start(store, 2, 20, &sooner);
 	await(store, &sooner);
 	g_assert_cmpuint(sooner.calls, ==, 1);
 	g_assert_cmpint(sooner.result, ==, STORE_UNAVAILABLE);
@@ -268,9 +158,9 @@ test_shorter_deadline(void)
 	release_lock(&holder);
 	store_wait(store);
 	g_assert_cmpint(later.result, ==, STORE_OK);
-	g_assert_cmpint(get(store, 2), ==, STORE_NOT_FOUND);
+	g_assert_cmpint(world_get(store, 2), ==, STORE_NOT_FOUND);
 	store_close(&store);
-	remove_folder(folder);
+	world_remove_folder(folder);
 }
 
 static unsigned jobs_freed;
@@ -286,16 +176,16 @@ free_number(gpointer number)
 static void
 test_disk_hangs(void)
 {
-	g_autofree char *folder = make_folder();
-	struct store *store = must_open(folder, MAP_SIZE);
+	g_autofree char *folder = world_make_folder();
+	struct store *store = world_must_open(folder, MAP_SIZE);
 	struct outcome outcome = {0};
-	struct store_call call = {.timeout = 1000, .done = on_done, .context = &outcome};
+	struct store_call call = {.timeout = 1000, .done = outcome_done, .context = &outcome};
 	uint32_t number = 1;
 
 	jobs_freed = 0;
 	sync_hangs = true;
-	store_update(store, STORE_TRIPLETS, key_of(&number), put_number,
-	    g_memdup2(&number, sizeof number), free_number, &call);
+	store_update(store, STORE_TRIPLETS, (struct store_bytes){&number, sizeof number},
+	    world_put_number, g_memdup2(&number, sizeof number), free_number, &call);
 	await(store, &outcome);
 	g_assert_cmpuint(outcome.calls, ==, 1);
 	g_assert_cmpint(outcome.result, ==, STORE_UNCERTAIN);
@@ -303,12 +193,12 @@ test_disk_hangs(void)
 	/* The writer still works on it. */
 	g_assert_cmpuint(jobs_freed, ==, 0);
 	sync_hangs = false;
-	g_assert_cmpint(put(store, 2), ==, STORE_OK);
+	g_assert_cmpint(world_put(store, 2), ==, STORE_OK);
 	g_assert_cmpuint(jobs_freed, ==, 1);
 	g_assert_cmpuint(outcome.calls, ==, 1);
-	g_assert_cmpint(get(store, 1), ==, STORE_OK);
+	g_assert_cmpint(world_get(store, 1), ==, STORE_OK);
 	store_close(&store);
-	remove_folder(folder);
+	world_remove_folder(folder);
 }
 
 /* -- closing -- */
@@ -318,15 +208,15 @@ test_disk_hangs(void)
 static void
 close_while_held(const char *folder, int closed, int released)
 {
-	struct store *store = must_open(folder, MAP_SIZE);
+	struct store *store = world_must_open(folder, MAP_SIZE);
 	struct outcome timed = {0}, patient = {0};
 	char byte;
 
-	put_start(store, 1, 20, &timed);
+	world_put_start(store, 1, 20, &timed);
 	await(store, &timed);
 	if (timed.result != STORE_UNAVAILABLE)
 		_exit(1);
-	put_start(store, 2, 0, &patient);
+	world_put_start(store, 2, 0, &patient);
 	store_close(&store);
 	if (patient.calls != 1)
 		_exit(2);
@@ -344,8 +234,8 @@ close_while_held(const char *folder, int closed, int released)
 static void
 test_close_while_held(void)
 {
-	g_autofree char *folder = make_folder();
-	struct store *store = must_open(folder, MAP_SIZE);
+	g_autofree char *folder = world_make_folder();
+	struct store *store = world_must_open(folder, MAP_SIZE);
 	int closed[2], released[2], status;
 	struct holder holder;
 	pid_t child;
@@ -371,11 +261,11 @@ test_close_while_held(void)
 	waitpid(child, &status, 0);
 	g_assert_true(WIFEXITED(status));
 	g_assert_cmpint(WEXITSTATUS(status), ==, 0);
-	store = must_open(folder, MAP_SIZE);
-	g_assert_cmpint(get(store, 1), ==, STORE_NOT_FOUND);
-	g_assert_cmpint(get(store, 2), ==, STORE_NOT_FOUND);
+	store = world_must_open(folder, MAP_SIZE);
+	g_assert_cmpint(world_get(store, 1), ==, STORE_NOT_FOUND);
+	g_assert_cmpint(world_get(store, 2), ==, STORE_NOT_FOUND);
 	store_close(&store);
-	remove_folder(folder);
+	world_remove_folder(folder);
 }
 
 struct chain {
@@ -392,29 +282,29 @@ go_on(void *context, enum store_result result, void *job G_GNUC_UNUSED)
 
 	chain->calls++;
 	chain->result = result;
-	chain->read = get(chain->store, 1);
-	put_start(chain->store, 2, 0, &chain->next);
+	chain->read = world_get(chain->store, 1);
+	world_put_start(chain->store, 2, 0, &chain->next);
 }
 
 /* A server answers one request and goes on with the next, at its end too. */
 static void
 test_close_goes_on(void)
 {
-	g_autofree char *folder = make_folder();
-	struct store *store = must_open(folder, MAP_SIZE);
+	g_autofree char *folder = world_make_folder();
+	struct store *store = world_must_open(folder, MAP_SIZE);
 	struct chain chain = {.store = store};
 	struct store_call call = {.done = go_on, .context = &chain};
 	uint32_t number = 1;
 
-	store_update(store, STORE_TRIPLETS, key_of(&number), put_number,
-	    g_memdup2(&number, sizeof number), g_free, &call);
+	store_update(store, STORE_TRIPLETS, (struct store_bytes){&number, sizeof number},
+	    world_put_number, g_memdup2(&number, sizeof number), g_free, &call);
 	store_close(&store);
 	g_assert_cmpuint(chain.calls, ==, 1);
 	g_assert_cmpint(chain.result, ==, STORE_OK);
 	g_assert_cmpint(chain.read, ==, STORE_OK);
 	g_assert_cmpuint(chain.next.calls, ==, 1);
 	g_assert_cmpint(chain.next.result, ==, STORE_OK);
-	remove_folder(folder);
+	world_remove_folder(folder);
 }
 
 /* -- what the system refuses -- */
@@ -428,7 +318,7 @@ fill(struct store *store)
 
 	while (outcome.result == STORE_OK && number < 100000) {
 		for (unsigned i = 0; i < 100; i++)
-			put_start(store, number++, 0, &outcome);
+			world_put_start(store, number++, 0, &outcome);
 		store_wait(store);
 	}
 	g_assert_cmpint(outcome.result, ==, STORE_FULL);
@@ -439,20 +329,20 @@ fill(struct store *store)
 static void
 test_map_cannot_grow(void)
 {
-	g_autofree char *folder = make_folder();
-	struct store *store = must_open(folder, 1 << 20);
+	g_autofree char *folder = world_make_folder();
+	struct store *store = world_must_open(folder, 1 << 20);
 	uint32_t number;
 
 	largest_map = 1 << 20;
 	number = fill(store);
-	g_assert_cmpint(get(store, 0), ==, STORE_OK);
-	g_assert_cmpint(get(store, number - 1), ==, STORE_NOT_FOUND);
-	g_assert_cmpint(store_check(store, NULL, on_problem, NULL), ==, STORE_OK);
+	g_assert_cmpint(world_get(store, 0), ==, STORE_OK);
+	g_assert_cmpint(world_get(store, number - 1), ==, STORE_NOT_FOUND);
+	world_assert_clean(store);
 	largest_map = 0;
-	g_assert_cmpint(put(store, number), ==, STORE_OK);
-	g_assert_cmpint(get(store, number), ==, STORE_OK);
+	g_assert_cmpint(world_put(store, number), ==, STORE_OK);
+	g_assert_cmpint(world_get(store, number), ==, STORE_OK);
 	store_close(&store);
-	remove_folder(folder);
+	world_remove_folder(folder);
 }
 
 /* Where there is no room even for the old map the store is gone for a while, and comes back by
@@ -460,23 +350,23 @@ test_map_cannot_grow(void)
 static void
 test_no_map_at_all(void)
 {
-	g_autofree char *folder = make_folder();
-	struct store *store = must_open(folder, 1 << 20);
+	g_autofree char *folder = world_make_folder();
+	struct store *store = world_must_open(folder, 1 << 20);
 	enum store_result result = STORE_UNAVAILABLE;
 	uint32_t number;
 	gint64 end;
 
 	largest_map = 4096;
 	number = fill(store);
-	g_assert_cmpint(get(store, 0), ==, STORE_UNAVAILABLE);
+	g_assert_cmpint(world_get(store, 0), ==, STORE_UNAVAILABLE);
 	largest_map = 0;
 	end = g_get_monotonic_time() + 10 * G_USEC_PER_SEC;
-	while ((result = get(store, 0)) != STORE_OK && g_get_monotonic_time() < end)
+	while ((result = world_get(store, 0)) != STORE_OK && g_get_monotonic_time() < end)
 		g_usleep(10000);
 	g_assert_cmpint(result, ==, STORE_OK);
-	g_assert_cmpint(put(store, number), ==, STORE_OK);
+	g_assert_cmpint(world_put(store, number), ==, STORE_OK);
 	store_close(&store);
-	remove_folder(folder);
+	world_remove_folder(folder);
 }
 
 /* Where even the last page of a commit fails LMDB goes on with nothing: the store opens it again.
@@ -484,20 +374,20 @@ test_no_map_at_all(void)
 static void
 test_meta_page_fails(void)
 {
-	g_autofree char *folder = make_folder();
-	struct store *store = must_open(folder, MAP_SIZE);
+	g_autofree char *folder = world_make_folder();
+	struct store *store = world_must_open(folder, MAP_SIZE);
 
-	g_assert_cmpint(put(store, 1), ==, STORE_OK);
+	g_assert_cmpint(world_put(store, 1), ==, STORE_OK);
 	meta_write_error = EIO;
-	g_assert_cmpint(put(store, 2), ==, STORE_UNCERTAIN);
+	g_assert_cmpint(world_put(store, 2), ==, STORE_UNCERTAIN);
 	/* Before any other update, since a server that cannot read will not write. */
 	meta_write_error = 0;
-	g_assert_cmpint(get(store, 1), ==, STORE_OK);
-	g_assert_cmpint(put(store, 3), ==, STORE_OK);
-	g_assert_cmpint(get(store, 3), ==, STORE_OK);
-	g_assert_cmpint(store_check(store, NULL, on_problem, NULL), ==, STORE_OK);
+	g_assert_cmpint(world_get(store, 1), ==, STORE_OK);
+	g_assert_cmpint(world_put(store, 3), ==, STORE_OK);
+	g_assert_cmpint(world_get(store, 3), ==, STORE_OK);
+	world_assert_clean(store);
 	store_close(&store);
-	remove_folder(folder);
+	world_remove_folder(folder);
 }
 
 /* -- one bad among many -- */
@@ -508,9 +398,9 @@ put_with_bad_key(const struct store_bytes *old G_GNUC_UNUSED, struct store_chang
 {
 	static const char key[STORE_KEY_MAX + 100];
 
-	store_change_put(change, "x", 1, NOW);
+	store_change_put(change, "x", 1, WORLD_EXPIRES);
 	store_change_also_put(change, STORE_CLIENTS, (struct store_bytes){key, sizeof key},
-	    (struct store_bytes){"x", 1}, NOW);
+	    (struct store_bytes){"x", 1}, WORLD_EXPIRES);
 }
 
 #define COMPANY 256
@@ -519,15 +409,15 @@ put_with_bad_key(const struct store_bytes *old G_GNUC_UNUSED, struct store_chang
 static void
 test_one_bad_update(void)
 {
-	g_autofree char *folder = make_folder();
-	struct store *store = must_open(folder, MAP_SIZE);
+	g_autofree char *folder = world_make_folder();
+	struct store *store = world_must_open(folder, MAP_SIZE);
 	struct holder holder = hold_lock(folder);
 	struct outcome good[COMPANY] = {{0}}, bad = {0};
-	struct store_call call = {.done = on_done, .context = &bad};
+	struct store_call call = {.done = outcome_done, .context = &bad};
 	struct store_status status;
 
 	for (uint32_t i = 0; i < COMPANY; i++) {
-		put_start(store, i, 0, &good[i]);
+		world_put_start(store, i, 0, &good[i]);
 		if (i == COMPANY / 3)
 			store_update(store, STORE_TRIPLETS, (struct store_bytes){"bad", 3},
 			    put_with_bad_key, NULL, NULL, &call);
@@ -542,7 +432,7 @@ test_one_bad_update(void)
 	g_assert_cmpint(store_status(store, &status), ==, STORE_OK);
 	g_assert_cmpuint(status.commits, <=, 20);
 	store_close(&store);
-	remove_folder(folder);
+	world_remove_folder(folder);
 }
 
 /* -- what is not ours -- */
@@ -590,14 +480,14 @@ test_not_ours(void)
 	};
 
 	for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
-		g_autofree char *folder = make_folder();
+		g_autofree char *folder = world_make_folder();
 		g_autoptr(GError) error = NULL;
 
 		make_raw(folder, rows[i].database, rows[i].key, rows[i].value);
-		g_assert_null(open_store(folder, MAP_SIZE, true, &error));
+		g_assert_null(world_open(folder, MAP_SIZE, false, &error));
 		g_assert_nonnull(strstr(error->message, rows[i].message));
 		g_assert_false(has_database(folder, "triplets"));
-		remove_folder(folder);
+		world_remove_folder(folder);
 	}
 }
 
@@ -605,10 +495,12 @@ test_not_ours(void)
 static void
 test_nothing_made(void)
 {
-	g_autofree char *folder = make_folder();
+	g_autofree char *folder = world_make_folder();
+	g_autofree char *uri = g_strconcat("lmdb:", folder, NULL);
+	struct store_options options = {.uri = uri, .map_size = MAP_SIZE};
 	g_autoptr(GError) error = NULL;
 
-	g_assert_null(open_store(folder, MAP_SIZE, false, &error));
+	g_assert_null(store_open(&options, &error));
 	g_assert_nonnull(strstr(error->message, folder));
 	g_assert_cmpint(g_rmdir(folder), ==, 0);
 }
@@ -616,10 +508,10 @@ test_nothing_made(void)
 static void
 test_backup_mode(void)
 {
-	g_autofree char *folder = make_folder();
+	g_autofree char *folder = world_make_folder();
 	g_autofree char *copy = g_strconcat(folder, "-copy", NULL);
 	g_autofree char *path = g_build_filename(copy, "policy.mdb", NULL);
-	struct store *store = must_open(folder, MAP_SIZE);
+	struct store *store = world_must_open(folder, MAP_SIZE);
 	g_autoptr(GError) error = NULL;
 	struct stat st;
 
@@ -627,8 +519,8 @@ test_backup_mode(void)
 	g_assert_cmpint(stat(path, &st), ==, 0);
 	g_assert_cmpint(st.st_mode & 0777, ==, 0600);
 	store_close(&store);
-	remove_folder(folder);
-	remove_folder(copy);
+	world_remove_folder(folder);
+	world_remove_folder(copy);
 }
 
 int

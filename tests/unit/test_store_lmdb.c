@@ -19,120 +19,7 @@
 #include <lmdb.h>
 
 #include "db/store.h"
-
-#define NOW 1795000000
-
-static char *
-make_folder(void)
-{
-	return g_dir_make_tmp("greylag-lmdb-XXXXXX", NULL);
-}
-
-static void
-remove_folder(const char *folder)
-{
-	GDir *dir = g_dir_open(folder, 0, NULL);
-	const char *name;
-
-	while ((name = g_dir_read_name(dir))) {
-		g_autofree char *path = g_build_filename(folder, name, NULL);
-
-		g_unlink(path);
-	}
-	g_dir_close(dir);
-	g_rmdir(folder);
-}
-
-static struct store *
-open_store(const char *folder, uint64_t map_size, bool read_only, GError **error)
-{
-	g_autofree char *uri = g_strconcat("lmdb:", folder, NULL);
-	struct store_options options = {
-	    .uri = uri, .create = !read_only, .read_only = read_only, .map_size = map_size};
-
-	return store_open(&options, error);
-}
-
-static struct store *
-must_open(const char *folder, uint64_t map_size)
-{
-	g_autoptr(GError) error = NULL;
-	struct store *store = open_store(folder, map_size, false, &error);
-
-	g_assert_no_error(error);
-	return store;
-}
-
-static void
-put_number(const struct store_bytes *old G_GNUC_UNUSED, struct store_change *change, void *job)
-{
-	uint8_t value[200] = {0};
-
-	memcpy(value, job, sizeof(uint32_t));
-	store_change_put(change, value, sizeof value, NOW);
-}
-
-struct outcome {
-	unsigned calls;
-	enum store_result result;
-};
-
-static void
-on_done(void *context, enum store_result result, void *job G_GNUC_UNUSED)
-{
-	struct outcome *outcome = context;
-
-	outcome->calls++;
-	outcome->result = result;
-}
-
-static void
-put_start(struct store *store, uint32_t number, unsigned timeout, struct outcome *outcome)
-{
-	struct store_call call = {.timeout = timeout, .done = on_done, .context = outcome};
-
-	store_update(store, STORE_TRIPLETS, (struct store_bytes){&number, sizeof number},
-	    put_number, g_memdup2(&number, sizeof number), g_free, &call);
-}
-
-static enum store_result
-put(struct store *store, uint32_t number)
-{
-	struct outcome outcome = {0};
-
-	put_start(store, number, 0, &outcome);
-	store_wait(store);
-	return outcome.result;
-}
-
-static void
-on_value(void *context, size_t index G_GNUC_UNUSED, enum store_result result,
-    const struct store_bytes *value G_GNUC_UNUSED)
-{
-	*(enum store_result *)context = result;
-}
-
-static enum store_result
-get(struct store *store, uint32_t number)
-{
-	enum store_result result = STORE_UNAVAILABLE;
-
-	store_get(store, STORE_TRIPLETS, (struct store_bytes){&number, sizeof number}, 0, on_value,
-	    &result);
-	return result;
-}
-
-static void
-on_problem(void *context G_GNUC_UNUSED, const char *sentence)
-{
-	g_error("the check found: %s", sentence);
-}
-
-static void
-assert_clean(struct store *store)
-{
-	g_assert_cmpint(store_check(store, NULL, on_problem, NULL), ==, STORE_OK);
-}
+#include "tests/unit/lmdb_world.h"
 
 /* -- kill -9 -- */
 
@@ -140,13 +27,13 @@ assert_clean(struct store *store)
 static void
 child_writes(const char *folder, uint32_t from, int pipe)
 {
-	struct store *store = must_open(folder, 64 << 20);
+	struct store *store = world_must_open(folder, 64 << 20);
 	struct outcome outcomes[16];
 
 	for (uint32_t number = from;; number += G_N_ELEMENTS(outcomes)) {
 		memset(outcomes, 0, sizeof outcomes);
 		for (uint32_t i = 0; i < G_N_ELEMENTS(outcomes); i++)
-			put_start(store, number + i, 0, &outcomes[i]);
+			world_put_start(store, number + i, 0, &outcomes[i]);
 		store_wait(store);
 		for (uint32_t i = 0; i < G_N_ELEMENTS(outcomes); i++) {
 			uint32_t answered = number + i;
@@ -161,7 +48,7 @@ child_writes(const char *folder, uint32_t from, int pipe)
 static void
 test_kill(void)
 {
-	g_autofree char *folder = make_folder();
+	g_autofree char *folder = world_make_folder();
 	g_autoptr(GArray) answered = g_array_new(FALSE, FALSE, sizeof(uint32_t));
 	GRand *random = g_rand_new_with_seed(9);
 
@@ -184,16 +71,16 @@ test_kill(void)
 		while (read(ends[0], &number, sizeof number) == sizeof number)
 			g_array_append_val(answered, number);
 		close(ends[0]);
-		store = must_open(folder, 64 << 20);
-		assert_clean(store);
+		store = world_must_open(folder, 64 << 20);
+		world_assert_clean(store);
 		for (guint i = 0; i < answered->len; i++)
 			g_assert_cmpint(
-			    get(store, g_array_index(answered, uint32_t, i)), ==, STORE_OK);
+			    world_get(store, g_array_index(answered, uint32_t, i)), ==, STORE_OK);
 		store_close(&store);
 	}
 	g_test_message("%u records were answered", answered->len);
 	g_rand_free(random);
-	remove_folder(folder);
+	world_remove_folder(folder);
 }
 
 /* -- other processes -- */
@@ -206,7 +93,7 @@ in_child(const char *folder, int (*body)(struct store *store))
 	int status;
 
 	if (child == 0) {
-		struct store *store = must_open(folder, 64 << 20);
+		struct store *store = world_must_open(folder, 64 << 20);
 		int result = body(store);
 
 		store_close(&store);
@@ -225,7 +112,7 @@ increment(const struct store_bytes *old, struct store_change *change, void *job 
 	if (old)
 		memcpy(&number, old->data, sizeof number);
 	number++;
-	store_change_put(change, &number, sizeof number, NOW);
+	store_change_put(change, &number, sizeof number, WORLD_EXPIRES);
 }
 
 #define INCREMENTS 500
@@ -253,70 +140,71 @@ on_number(void *context, size_t index G_GNUC_UNUSED, enum store_result result,
 static void
 test_two_processes(void)
 {
-	g_autofree char *folder = make_folder();
+	g_autofree char *folder = world_make_folder();
 	struct store *store;
 	uint32_t number;
 	pid_t child = fork();
 
 	if (child == 0) {
-		store = must_open(folder, 64 << 20);
+		store = world_must_open(folder, 64 << 20);
 		increment_many(store);
 		store_close(&store);
 		_exit(0);
 	}
-	store = must_open(folder, 64 << 20);
+	store = world_must_open(folder, 64 << 20);
 	increment_many(store);
 	waitpid(child, NULL, 0);
 	store_get(store, STORE_CLIENTS, (struct store_bytes){"n", 1}, 0, on_number, &number);
 	g_assert_cmpuint(number, ==, 2 * INCREMENTS);
 	store_close(&store);
-	remove_folder(folder);
+	world_remove_folder(folder);
 }
 
 static int
 sees_seven(struct store *store)
 {
-	return get(store, 7) == STORE_OK ? 0 : 1;
+	return world_get(store, 7) == STORE_OK ? 0 : 1;
 }
 
 static void
 test_other_process_sees(void)
 {
-	g_autofree char *folder = make_folder();
-	struct store *store = must_open(folder, 64 << 20);
+	g_autofree char *folder = world_make_folder();
+	struct store *store = world_must_open(folder, 64 << 20);
 
-	g_assert_cmpint(put(store, 7), ==, STORE_OK);
+	g_assert_cmpint(world_put(store, 7), ==, STORE_OK);
 	g_assert_cmpint(in_child(folder, sees_seven), ==, 0);
 	store_close(&store);
-	remove_folder(folder);
+	world_remove_folder(folder);
 }
 
 /* A reader beside the daemon needs no lock and sees what is committed. */
 static void
 test_read_only(void)
 {
-	g_autofree char *folder = make_folder();
+	g_autofree char *folder = world_make_folder();
 	g_autoptr(GError) error = NULL;
-	struct store *store = must_open(folder, 64 << 20), *reader;
+	struct store *store = world_must_open(folder, 64 << 20), *reader;
 	struct outcome outcome = {0};
 	pid_t child;
 	int status;
 
-	put(store, 7);
+	world_put(store, 7);
 	child = fork();
 	if (child == 0) {
-		reader = open_store(folder, 64 << 20, true, NULL);
-		if (!reader || get(reader, 7) != STORE_OK || get(reader, 8) != STORE_NOT_FOUND)
+		reader = world_open(folder, 64 << 20, true, NULL);
+		if (!reader || world_get(reader, 7) != STORE_OK ||
+		    world_get(reader, 8) != STORE_NOT_FOUND)
 			_exit(1);
-		put_start(reader, 9, 0, &outcome);
+		world_put_start(reader, 9, 0, &outcome);
 		store_wait(reader);
 		_exit(outcome.result == STORE_UNAVAILABLE ? 0 : 2);
 	}
 	waitpid(child, &status, 0);
 	g_assert_cmpint(WEXITSTATUS(status), ==, 0);
 	store_close(&store);
-	remove_folder(folder);
-	g_assert_null(open_store("/is/not/there", 1 << 20, true, &error));
+	world_remove_folder(folder);
+	g_assert_null(world_open("/is/not/there", 1 << 20, true, &error));
 	g_assert_nonnull(error);
 }
 
@@ -366,66 +254,66 @@ hold_lock(const char *folder, int *ret_release)
 static void
 test_held_lock(void)
 {
-	g_autofree char *folder = make_folder();
-	struct store *store = must_open(folder, 64 << 20);
+	g_autofree char *folder = world_make_folder();
+	struct store *store = world_must_open(folder, 64 << 20);
 	struct outcome a = {0}, b = {0};
 	int release;
 	pid_t child;
 
-	put(store, 1);
+	world_put(store, 1);
 	child = hold_lock(folder, &release);
-	put_start(store, 2, 50, &a);
-	put_start(store, 3, 60, &b);
+	world_put_start(store, 2, 50, &a);
+	world_put_start(store, 3, 60, &b);
 	store_wait(store);
 	g_assert_cmpuint(a.calls, ==, 1);
 	g_assert_cmpint(a.result, ==, STORE_UNAVAILABLE);
 	g_assert_cmpint(b.result, ==, STORE_UNAVAILABLE);
 	/* Reads go on meanwhile. */
-	g_assert_cmpint(get(store, 1), ==, STORE_OK);
+	g_assert_cmpint(world_get(store, 1), ==, STORE_OK);
 	g_assert_cmpint(write(release, "x", 1), ==, 1);
 	waitpid(child, NULL, 0);
 	close(release);
-	g_assert_cmpint(put(store, 4), ==, STORE_OK);
-	g_assert_cmpint(get(store, 2), ==, STORE_NOT_FOUND);
-	g_assert_cmpint(get(store, 3), ==, STORE_NOT_FOUND);
+	g_assert_cmpint(world_put(store, 4), ==, STORE_OK);
+	g_assert_cmpint(world_get(store, 2), ==, STORE_NOT_FOUND);
+	g_assert_cmpint(world_get(store, 3), ==, STORE_NOT_FOUND);
 	g_assert_cmpuint(a.calls, ==, 1);
 	store_close(&store);
-	remove_folder(folder);
+	world_remove_folder(folder);
 }
 
 /* Who dies with the lock does not keep it. */
 static void
 test_holder_is_killed(void)
 {
-	g_autofree char *folder = make_folder();
-	struct store *store = must_open(folder, 64 << 20);
+	g_autofree char *folder = world_make_folder();
+	struct store *store = world_must_open(folder, 64 << 20);
 	int release;
 	pid_t child;
 
-	put(store, 1);
+	world_put(store, 1);
 	child = hold_lock(folder, &release);
 	kill(child, SIGKILL);
 	waitpid(child, NULL, 0);
 	close(release);
-	g_assert_cmpint(put(store, 2), ==, STORE_OK);
-	assert_clean(store);
+	g_assert_cmpint(world_put(store, 2), ==, STORE_OK);
+	world_assert_clean(store);
 	store_close(&store);
-	remove_folder(folder);
+	world_remove_folder(folder);
 }
 
 /* A reader that died in a transaction would keep every page from being used again. */
 static void
 test_stale_reader(void)
 {
-	g_autofree char *folder = make_folder();
-	struct store *store = must_open(folder, 64 << 20);
+	g_autofree char *folder = world_make_folder();
+	struct store *store = world_must_open(folder, 64 << 20);
 	struct store_status before, after;
 	int ends[2];
 	char byte;
 	pid_t child;
 
 	for (uint32_t i = 0; i < 200; i++)
-		put(store, i);
+		world_put(store, i);
 	store_close(&store);
 	g_assert_cmpint(pipe(ends), ==, 0);
 	child = fork();
@@ -440,15 +328,15 @@ test_stale_reader(void)
 	g_assert_cmpint(read(ends[0], &byte, 1), ==, 1);
 	kill(child, SIGKILL);
 	waitpid(child, NULL, 0);
-	store = must_open(folder, 64 << 20);
-	put(store, 0);
+	store = world_must_open(folder, 64 << 20);
+	world_put(store, 0);
 	g_assert_cmpint(store_status(store, &before), ==, STORE_OK);
 	for (uint32_t i = 0; i < 400; i++)
-		put(store, i % 200);
+		world_put(store, i % 200);
 	g_assert_cmpint(store_status(store, &after), ==, STORE_OK);
 	g_assert_cmpuint(after.bytes_used, <, before.bytes_used + 200000);
 	store_close(&store);
-	remove_folder(folder);
+	world_remove_folder(folder);
 }
 
 /* -- the map -- */
@@ -460,44 +348,44 @@ fill_map(struct store *store)
 		struct outcome outcome = {0};
 
 		for (uint32_t j = 0; j < 500; j++)
-			put_start(store, i + j, 0, &outcome);
+			world_put_start(store, i + j, 0, &outcome);
 		store_wait(store);
 		if (outcome.result != STORE_OK)
 			return 1;
 	}
-	return get(store, 19999) == STORE_OK ? 0 : 2;
+	return world_get(store, 19999) == STORE_OK ? 0 : 2;
 }
 
 /* A map of 1 MiB grows while it is read here and written there. */
 static void
 test_map_grows(void)
 {
-	g_autofree char *folder = make_folder();
-	struct store *store = must_open(folder, 1 << 20);
+	g_autofree char *folder = world_make_folder();
+	struct store *store = world_must_open(folder, 1 << 20);
 	pid_t child;
 	int status, reads = 0;
 
-	g_assert_cmpint(put(store, 1), ==, STORE_OK);
+	g_assert_cmpint(world_put(store, 1), ==, STORE_OK);
 	child = fork();
 	if (child == 0) {
-		struct store *other = must_open(folder, 1 << 20);
+		struct store *other = world_must_open(folder, 1 << 20);
 
 		_exit(fill_map(other));
 	}
 	while (waitpid(child, &status, WNOHANG) == 0) {
-		g_assert_cmpint(get(store, 1), ==, STORE_OK);
+		g_assert_cmpint(world_get(store, 1), ==, STORE_OK);
 		reads++;
 	}
 	g_assert_cmpint(WEXITSTATUS(status), ==, 0);
 	g_assert_cmpint(reads, >, 0);
 	/* What the other has made larger is taken up here, to read and to write. */
-	g_assert_cmpint(get(store, 19999), ==, STORE_OK);
-	g_assert_cmpint(put(store, 20001), ==, STORE_OK);
-	g_assert_cmpint(get(store, 20001), ==, STORE_OK);
+	g_assert_cmpint(world_get(store, 19999), ==, STORE_OK);
+	g_assert_cmpint(world_put(store, 20001), ==, STORE_OK);
+	g_assert_cmpint(world_get(store, 20001), ==, STORE_OK);
 	g_assert_cmpint(fill_map(store), ==, 0);
-	assert_clean(store);
+	world_assert_clean(store);
 	store_close(&store);
-	remove_folder(folder);
+	world_remove_folder(folder);
 }
 
 /* -- a full disk -- */
@@ -521,33 +409,33 @@ meet_full_disk(struct store *store)
 	signal(SIGXFSZ, SIG_IGN);
 	limit_files(1 << 20);
 	while (result == STORE_OK && number < 100000)
-		result = put(store, number++);
+		result = world_put(store, number++);
 	if (result != STORE_FULL)
 		return 1;
-	if (get(store, 0) != STORE_OK || get(store, number - 1) != STORE_NOT_FOUND)
+	if (world_get(store, 0) != STORE_OK || world_get(store, number - 1) != STORE_NOT_FOUND)
 		return 2;
 	/* Some still find a free page; none gets another answer than these two. */
 	for (unsigned full = 0, i = 0; full < 3; i++) {
-		result = put(store, ++number);
+		result = world_put(store, ++number);
 		full += result == STORE_FULL;
 		if ((result != STORE_OK && result != STORE_FULL) || i > 1000)
 			return 3;
 	}
 	limit_files(RLIM_INFINITY);
 	number++;
-	if (put(store, number) != STORE_OK || get(store, number) != STORE_OK)
+	if (world_put(store, number) != STORE_OK || world_get(store, number) != STORE_OK)
 		return 4;
-	assert_clean(store);
+	world_assert_clean(store);
 	return 0;
 }
 
 static void
 test_full_disk(void)
 {
-	g_autofree char *folder = make_folder();
+	g_autofree char *folder = world_make_folder();
 
 	g_assert_cmpint(in_child(folder, meet_full_disk), ==, 0);
-	remove_folder(folder);
+	world_remove_folder(folder);
 }
 
 /* -- files that are something else -- */
@@ -555,9 +443,9 @@ test_full_disk(void)
 static void
 test_newer_schema(void)
 {
-	g_autofree char *folder = make_folder();
+	g_autofree char *folder = world_make_folder();
 	g_autoptr(GError) error = NULL;
-	struct store *store = must_open(folder, 64 << 20);
+	struct store *store = world_must_open(folder, 64 << 20);
 	MDB_val k = {6, (void *)"schema"}, v = {3, (void *)"999"};
 	MDB_env *env;
 	MDB_txn *txn;
@@ -570,33 +458,33 @@ test_newer_schema(void)
 	g_assert_cmpint(mdb_put(txn, dbi, &k, &v, 0), ==, 0);
 	g_assert_cmpint(mdb_txn_commit(txn), ==, 0);
 	mdb_env_close(env);
-	g_assert_null(open_store(folder, 64 << 20, false, &error));
+	g_assert_null(world_open(folder, 64 << 20, false, &error));
 	g_assert_nonnull(strstr(error->message, "newer"));
 	g_assert_nonnull(strstr(error->message, "999"));
-	remove_folder(folder);
+	world_remove_folder(folder);
 }
 
 static void
 test_no_store(void)
 {
-	g_autofree char *folder = make_folder();
+	g_autofree char *folder = world_make_folder();
 	g_autofree char *path = g_build_filename(folder, "policy.mdb", NULL);
 	g_autofree char *text = g_strnfill(10000, 'x');
 	g_autoptr(GError) error = NULL;
 
 	g_assert_true(g_file_set_contents(path, text, -1, NULL));
-	g_assert_null(open_store(folder, 64 << 20, false, &error));
+	g_assert_null(world_open(folder, 64 << 20, false, &error));
 	g_assert_nonnull(strstr(error->message, path));
-	remove_folder(folder);
+	world_remove_folder(folder);
 }
 
 static void
 test_modes(void)
 {
-	g_autofree char *root = make_folder();
+	g_autofree char *root = world_make_folder();
 	g_autofree char *folder = g_build_filename(root, "store", NULL);
 	g_autofree char *path = g_build_filename(folder, "policy.mdb", NULL);
-	struct store *store = must_open(folder, 64 << 20);
+	struct store *store = world_must_open(folder, 64 << 20);
 	struct stat st;
 
 	store_close(&store);
@@ -604,46 +492,46 @@ test_modes(void)
 	g_assert_cmpint(st.st_mode & 0777, ==, 0700);
 	g_assert_cmpint(stat(path, &st), ==, 0);
 	g_assert_cmpint(st.st_mode & 0777, ==, 0600);
-	remove_folder(folder);
-	remove_folder(root);
+	world_remove_folder(folder);
+	world_remove_folder(root);
 }
 
 static void
 test_backup(void)
 {
-	g_autofree char *folder = make_folder();
+	g_autofree char *folder = world_make_folder();
 	g_autofree char *copy = g_strconcat(folder, "-copy", NULL);
 	g_autoptr(GError) error = NULL;
-	struct store *store = must_open(folder, 64 << 20), *other;
+	struct store *store = world_must_open(folder, 64 << 20), *other;
 
-	put(store, 5);
+	world_put(store, 5);
 	g_assert_true(store_backup(store, copy, &error));
-	put(store, 6);
-	other = must_open(copy, 64 << 20);
-	g_assert_cmpint(get(other, 5), ==, STORE_OK);
-	g_assert_cmpint(get(other, 6), ==, STORE_NOT_FOUND);
+	world_put(store, 6);
+	other = world_must_open(copy, 64 << 20);
+	g_assert_cmpint(world_get(other, 5), ==, STORE_OK);
+	g_assert_cmpint(world_get(other, 6), ==, STORE_NOT_FOUND);
 	g_assert_cmpint(memcmp(store_hash_key(store), store_hash_key(other), 16), ==, 0);
 	store_close(&other);
 	/* What is there is not written over. */
 	g_assert_false(store_backup(store, copy, &error));
 	g_assert_nonnull(error);
 	store_close(&store);
-	remove_folder(folder);
-	remove_folder(copy);
+	world_remove_folder(folder);
+	world_remove_folder(copy);
 }
 
 /* A tool that root starts must leave no file that the daemon cannot read. */
 static void
 test_becomes_owner(void)
 {
-	g_autofree char *folder = make_folder();
+	g_autofree char *folder = world_make_folder();
 	g_autofree char *uri = g_strconcat("lmdb:", folder, NULL);
 	pid_t child;
 	int status;
 
 	if (geteuid() != 0) {
 		g_test_skip("needs root");
-		remove_folder(folder);
+		world_remove_folder(folder);
 		return;
 	}
 	g_assert_cmpint(chown(folder, 65534, 65534), ==, 0);
@@ -655,7 +543,7 @@ test_becomes_owner(void)
 			  : 1);
 	waitpid(child, &status, 0);
 	g_assert_cmpint(WEXITSTATUS(status), ==, 0);
-	remove_folder(folder);
+	world_remove_folder(folder);
 }
 
 int

@@ -3,9 +3,9 @@
 
 #include <string.h>
 #include <glib.h>
-#include <glib/gstdio.h>
 
 #include "db/store.h"
+#include "tests/unit/lmdb_world.h"
 
 #define NOW     1795000000
 #define READERS 2
@@ -88,18 +88,11 @@ read_beside_writer(const char *uri)
 static void
 test_lmdb(void)
 {
-	static const char *const files[] = {
-	    "policy.mdb", "policy.mdb-lock", "token.mdb", "token.mdb-lock"};
-	g_autofree char *folder = g_dir_make_tmp("greylag-threads-XXXXXX", NULL);
+	g_autofree char *folder = world_make_folder();
 	g_autofree char *uri = g_strconcat("lmdb:", folder, NULL);
 
 	read_beside_writer(uri);
-	for (size_t i = 0; i < G_N_ELEMENTS(files); i++) {
-		g_autofree char *path = g_build_filename(folder, files[i], NULL);
-
-		g_unlink(path);
-	}
-	g_assert_cmpint(g_rmdir(folder), ==, 0);
+	world_remove_folder(folder);
 }
 
 static void

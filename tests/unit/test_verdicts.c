@@ -7,9 +7,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 #include <glib.h>
-#include <glib/gstdio.h>
 
 #include "classifier/verdicts.h"
+#include "tests/unit/lmdb_world.h"
 
 #define NOW INT64_C(1800000000)
 
@@ -181,9 +181,7 @@ start_trainer(const struct store_options *options, int *ret_release)
 static void
 a_trainer_is_not_waited_for(void)
 {
-	static const char *const files[] = {
-	    "policy.mdb", "policy.mdb-lock", "token.mdb", "token.mdb-lock"};
-	g_autofree char *folder = g_dir_make_tmp("greylag-test.XXXXXX", NULL);
+	g_autofree char *folder = world_make_folder();
 	g_autofree char *uri = g_strconcat("lmdb:", folder, NULL);
 	struct store_options options = {.uri = uri, .create = true, .map_size = 16 << 20};
 	struct store *store = store_open(&options, NULL);
@@ -206,12 +204,7 @@ a_trainer_is_not_waited_for(void)
 	read_hour(store, NOW, cells);
 	g_assert_cmpint(cells[VERDICTS_SPAM], ==, 1);
 	store_close(&store);
-	for (size_t i = 0; i < G_N_ELEMENTS(files); i++) {
-		g_autofree char *path = g_build_filename(folder, files[i], NULL);
-
-		g_remove(path);
-	}
-	g_rmdir(folder);
+	world_remove_folder(folder);
 }
 
 int

@@ -5,8 +5,12 @@
 struct fisher_options
 fisher_options_default(void)
 {
-	return (struct fisher_options){
-	    .robs = 0.1, .robx = 0.5, .min_dev = 0.3, .sp_esf = 1.0, .ns_esf = 1.0};
+	return (struct fisher_options){.robs = 0.03,
+	    .robx = 0.5,
+	    .min_dev = 0.45,
+	    .sp_esf = 1.0,
+	    .ns_esf = 1.0,
+	    .balanced = true};
 }
 
 struct fisher_options
@@ -24,8 +28,12 @@ fisher_word(
 	if (n == 0)
 		return options->robx;
 	/* Without any message of a class its words cannot have been seen either. */
-	double spam = counts.spam * (double)(totals.ham > 0 ? totals.ham : 1);
-	double ham = counts.ham * (double)(totals.spam > 0 ? totals.spam : 1);
+	double all_spam = totals.spam > 0 ? totals.spam : 1;
+	double all_ham = totals.ham > 0 ? totals.ham : 1;
+	double spam = counts.spam * all_ham;
+	double ham = counts.ham * all_spam;
+	if (options->balanced)
+		n = (spam + ham) / fmax(all_spam, all_ham);
 	return (options->robs * options->robx + n * (spam / (spam + ham))) / (options->robs + n);
 }
 

@@ -29,9 +29,17 @@ struct fisher_counts {
 struct fisher_options {
 	double robs, robx, min_dev;
 	double sp_esf, ns_esf;
+	/* n counts a message of the larger class for no more than one of the smaller: with fifty
+	 * ham to a spam a word that one ham has says next to nothing, though no spam has it. */
+	bool balanced;
 };
 
-/* The project's own. */
+/*
+ * The project's own. Beside the logistic voices Fisher's is best with near-certain words alone:
+ * spam missed at 0.1 % ham loss (in order of time, shuffled, bodies only) is 13.7, 3.4, 13.6 % with
+ * min_dev 0.3 and 8.5, 2.9, 11.1 % with 0.45, though it ranks worse by itself. Any robs from 0.01
+ * to 0.1 is as good. Balanced, 31 instead of 20 % of spam is caught with fifty ham to a spam.
+ */
 struct fisher_options fisher_options_default(void);
 
 /* bogofilter's defaults, for word lists that were taken over from it. */

@@ -29,7 +29,7 @@ const char *verdict_name(enum verdict verdict);
 #define MIXTURE_BIAS   MIXTURE_VOICES
 #define MIXTURE_CELLS  (MIXTURE_VOICES + 1)
 
-/* "words", "raw", "text", "fisher" */
+/* "words", "raw", "text", "header", "content", "fisher" */
 const char *mixture_voice_name(unsigned voice);
 
 struct mixture_options {

@@ -158,7 +158,7 @@ struct model *model_new(const struct model_options *options, const struct model_
 void model_free(struct model *model);
 
 /* For long runs: every page of the store is handed over once, then model_preloaded() says that all
- * others are zero. 32 MiB. */
+ * others are zero. 27 MiB. */
 void model_preload(
     struct model *model, unsigned table, uint32_t page, const int32_t *cells, size_t count);
 void model_preloaded(struct model *model);

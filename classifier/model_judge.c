@@ -45,7 +45,8 @@ model_score_all(struct model *model, const struct features *features, struct fis
 	struct mixture_logits logits = {0};
 	struct fisher_counts totals = model_seen_counts(model);
 	for (enum voice_name voice = 0; voice < VOICES; voice++) {
-		logits.present[voice] = model->head[MODEL_HEAD_TAKEN + voice] > 0;
+		logits.present[voice] =
+		    model->head[MODEL_HEAD_TAKEN + voice] > 0 && features->voices[voice].count > 0;
 		if (!score_voice(model, voice, features, &logits.voice[voice]))
 			return false;
 	}

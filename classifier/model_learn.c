@@ -16,6 +16,8 @@ step_voice(struct model *model, enum voice_name voice, const struct features *fe
 	struct voice_step step;
 	if (sums == NULL)
 		return false;
+	if (slots->count == 0)
+		return true;
 	double score = voice_score(options, sums, slots->count, own_bias);
 	if (force && fabs(score) < model->options.mixture.clip)
 		score = spam ? fmin(score, 0) : fmax(score, 0);

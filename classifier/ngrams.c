@@ -17,6 +17,20 @@ struct ngrams {
 	GString *lead;
 };
 
+static const unsigned slot_bits[VOICES] = {
+    [VOICE_WORDS] = VOICE_SLOT_BITS,
+    [VOICE_RAW] = 19,
+    [VOICE_TEXT] = 19,
+    [VOICE_HEADER] = 18,
+    [VOICE_CONTENT] = 17,
+};
+
+unsigned
+ngrams_slot_bits(enum voice_name voice)
+{
+	return slot_bits[voice];
+}
+
 struct ngrams *
 ngrams_new(void)
 {
@@ -64,21 +78,40 @@ set_take(struct ngrams *set, uint32_t *ret_slots)
 /* Multiplicative hashing (D. Knuth, The Art of Computer Programming 3, 6.4) by 2^64 over the
  * golden ratio. */
 static uint32_t
-hash_slot(uint64_t value)
+hash_slot(uint64_t value, enum voice_name voice)
 {
-	return (uint32_t)((value * UINT64_C(0x9e3779b97f4a7c15)) >> (64 - VOICE_SLOT_BITS));
+	return (uint32_t)((value * UINT64_C(0x9e3779b97f4a7c15)) >> (64 - slot_bits[voice]));
 }
 
 /* N bytes as a number each, big-endian, from one byte to the next. */
 static void
-add_grams(struct ngrams *set, const uint8_t *bytes, size_t length, unsigned n)
+add_grams(
+    struct ngrams *set, const uint8_t *bytes, size_t length, unsigned n, enum voice_name voice)
 {
 	const uint64_t mask = (UINT64_C(1) << (8 * n)) - 1;
 	uint64_t gram = 0;
 	for (size_t i = 0; i < length; i++) {
 		gram = (gram << 8 | bytes[i]) & mask;
 		if (i + 1 >= n)
-			set_add(set, hash_slot(gram));
+			set_add(set, hash_slot(gram, voice));
+	}
+}
+
+/* Whether a token is a word of the body or the subject. */
+static bool
+is_content(const char *text, size_t length)
+{
+	return memchr(text, ':', length) == NULL ||
+	       (length > strlen("subj:") && memcmp(text, "subj:", strlen("subj:")) == 0);
+}
+
+static void
+add_content(struct ngrams *set, const struct tokens *tokens)
+{
+	for (size_t i = 0; i < tokens->count; i++) {
+		const struct token *token = &tokens->list[i];
+		if (is_content(tokens_text(tokens, i), token->length))
+			set_add(set, hash_slot(token->hash, VOICE_CONTENT));
 	}
 }
 
@@ -98,20 +131,27 @@ ngrams_read(struct ngrams *ngrams, const struct message *message, const struct t
     struct features *ret_features)
 {
 	struct features features = {0};
+	const uint8_t *bytes = message->canonical.bytes;
 	size_t raw = MIN(message->canonical.length, NGRAMS_RAW_BYTES);
+	size_t header = MIN(message->canonical.header_length, raw);
 	size_t used = 0;
 	memcpy(features.digest, message->canonical.digest, sizeof(features.digest));
 	g_string_truncate(ngrams->lead, 0);
 	message_lead(message, NGRAMS_TEXT_BYTES, ngrams->lead);
-	features.block = g_new(uint32_t, tokens->count + raw + ngrams->lead->len + 1);
+	features.block = g_new(uint32_t, 2 * tokens->count + raw + header + ngrams->lead->len + 1);
 
 	for (size_t i = 0; i < tokens->count; i++)
 		set_add(ngrams, token_slot(tokens->list[i].hash));
 	take_voice(ngrams, VOICE_WORDS, &features, &used);
-	add_grams(ngrams, message->canonical.bytes, raw, RAW_GRAM);
+	add_grams(ngrams, bytes, raw, RAW_GRAM, VOICE_RAW);
 	take_voice(ngrams, VOICE_RAW, &features, &used);
-	add_grams(ngrams, (const uint8_t *)ngrams->lead->str, ngrams->lead->len, TEXT_GRAM);
+	add_grams(
+	    ngrams, (const uint8_t *)ngrams->lead->str, ngrams->lead->len, TEXT_GRAM, VOICE_TEXT);
 	take_voice(ngrams, VOICE_TEXT, &features, &used);
+	add_grams(ngrams, bytes, header, RAW_GRAM, VOICE_HEADER);
+	take_voice(ngrams, VOICE_HEADER, &features, &used);
+	add_content(ngrams, tokens);
+	take_voice(ngrams, VOICE_CONTENT, &features, &used);
 	*ret_features = features;
 }
 

@@ -1,9 +1,18 @@
 /*
  * A message -> the slots of the logistic voices' tables that are its features.
  *
- *	words  all tokens (classifier/tokens.h)
- *	raw    4-grams of the first 3,500 bytes of the canonical form, headers and all, undecoded
- *	text   5-grams of the first 2,000 bytes of message_lead(): decoded, case-folded
+ *	words    all tokens (classifier/tokens.h)
+ *	raw      4-grams of the first 3,500 bytes of the canonical form, headers and all, undecoded
+ *	text     5-grams of the first 2,000 bytes of message_lead(): decoded, case-folded
+ *	header   the 4-grams of the header among those
+ *	content  those tokens that are words of the body or the subject
+ *
+ * The last two see nothing that the first do not, but weigh it by itself: a message that is like
+ * known ham in what it says and like known spam in how it came is told by the one voice what the
+ * other covers up. Measured on the development corpus (1-ROCA %, in order of time, shuffled, bodies
+ * only in order of time): the first three 0.057, 0.0187, 0.109; with header 0.058, 0.0139, 0.109;
+ * with both 0.053, 0.0126, 0.101. Of little use besides, or none: raw 5-grams, word pairs, text 3-
+ * and 4-grams, the body's raw 4-grams alone.
  *
  * Each slot once, in ascending order. Only slot numbers are kept of a message: nothing from which
  * its text could be read back.
@@ -23,6 +32,8 @@ enum voice_name {
 	VOICE_WORDS,
 	VOICE_RAW,
 	VOICE_TEXT,
+	VOICE_HEADER,
+	VOICE_CONTENT,
 	VOICES,
 };
 
@@ -35,7 +46,7 @@ enum voice_name {
 #define NGRAMS_TEXT_BYTES 2000
 
 /* Changes whenever the same message and tokens may give other slots than before. */
-#define NGRAMS_VERSION 1
+#define NGRAMS_VERSION 2
 
 struct slots {
 	uint32_t *list; /* ascending, each below VOICE_SLOTS */
@@ -48,6 +59,14 @@ struct features {
 	uint32_t *block; /* what the lists are parts of; owned */
 };
 
+/*
+ * A voice uses the first 2^bits slots of its table: words 20, raw and text 19, header 18, content 17.
+ * Fewer mean fewer pages to read of a message and less memory. On the development corpus no one of
+ * these ranks worse than with 20; with a sixteenth of them, as sixteen times as many messages would
+ * fill them, all together rank a tenth worse.
+ */
+unsigned ngrams_slot_bits(enum voice_name voice);
+
 /* Memory to work in, for one thread. */
 struct ngrams;
 struct ngrams *ngrams_new(void);
@@ -58,7 +77,7 @@ void ngrams_read(struct ngrams *ngrams, const struct message *message, const str
     struct features *ret_features);
 void features_clear(struct features *features);
 
-/* The slot of a token in the table of words. */
+/* The slot of a token in the tables of words and of counts. */
 static inline uint32_t
 token_slot(uint64_t hash)
 {

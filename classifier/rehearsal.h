@@ -43,7 +43,7 @@ bool rehearsal_keeps(const uint8_t digest[CANONICAL_DIGEST_SIZE], unsigned lower
 /*
  * A message's slots as bytes: a version, then for each voice the number of slots and the
  * differences between neighbours, less one, seven bits a byte, lowest first, the high bit on all
- * bytes but the last. Words 5, raw 1 3 4, text none: 01 01 05 03 01 01 00 00.
+ * bytes but the last. Words 5, raw 1 3 4, the others none: 01 01 05 03 01 01 00 00 00 00.
  */
 void rehearsal_encode(const struct features *features, GByteArray *ret_bytes);
 

@@ -81,10 +81,11 @@ test_word(void)
 		struct fisher_counts totals, counts;
 		double own, bogofilter;
 	} rows[] = {
-	    {{100, 100}, {1, 0}, 0.95454545454545459, 0.99160542346236979},
-	    {{100, 100}, {0, 1}, 0.045454545454545456, 0.0090941245824326979},
-	    {{10, 1000}, {3, 3}, 0.98206459990261319, 0.98870850799394139},
-	    {{4000000000, 3}, {2000000000, 1}, 0.59999999999499998, 0.59999999999928799},
+	    {{100, 100}, {1, 0}, 0.9854368932038835, 0.99160542346236979},
+	    {{100, 100}, {0, 1}, 0.014563106796116505, 0.0090941245824326979},
+	    {{10, 1000}, {0, 1}, 0.375, 0.009094124582432698},
+	    {{10, 1000}, {3, 3}, 0.98529411764705882, 0.98870850799394139},
+	    {{4000000000, 3}, {2000000000, 1}, 0.59881422924901186, 0.59999999999928799},
 	    {{50, 50}, {7, 7}, 0.5, 0.50002539628187015},
 	    {{50, 50}, {0, 0}, 0.5, 0.52},
 	};
@@ -121,10 +122,10 @@ test_min_dev(void)
 	const struct fisher_options options = fisher_options_default();
 
 	g_assert_false(fisher_is_used(&options, 0.5));
-	g_assert_false(fisher_is_used(&options, 0.79));
-	g_assert_true(fisher_is_used(&options, 0.81));
-	g_assert_false(fisher_is_used(&options, 0.21));
-	g_assert_true(fisher_is_used(&options, 0.19));
+	g_assert_false(fisher_is_used(&options, 0.94));
+	g_assert_true(fisher_is_used(&options, 0.96));
+	g_assert_false(fisher_is_used(&options, 0.06));
+	g_assert_true(fisher_is_used(&options, 0.04));
 }
 
 static struct fisher_result

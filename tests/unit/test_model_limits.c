@@ -313,8 +313,8 @@ test_explain(void)
 		seen = true;
 		g_assert_cmpuint(reasons[i].counts.spam, ==, MESSAGES / 2);
 		g_assert_cmpuint(reasons[i].counts.ham, ==, 0);
-		/* (0.1 * 0.5 + 30 * 1) / (0.1 + 30) */
-		g_assert_cmpfloat_with_epsilon(reasons[i].word, 30.05 / 30.1, 1e-12);
+		/* (0.03 * 0.5 + 30 * 1) / (0.03 + 30) */
+		g_assert_cmpfloat_with_epsilon(reasons[i].word, 30.015 / 30.03, 1e-12);
 		g_assert_true(reasons[i].used);
 		g_assert_cmpfloat(reasons[i].weight, >, 0);
 	}

@@ -8,14 +8,14 @@
 /* -- the naive way: every n bytes hashed for themselves, sorted, doubles out -- */
 
 static uint32_t
-naive_slot(const uint8_t *bytes, unsigned n)
+naive_slot(const uint8_t *bytes, unsigned n, enum voice_name voice)
 {
 	uint64_t number = 0;
 
 	for (unsigned i = 0; i < n; i++)
 		number = number * 256 + bytes[i];
-	/* The upper 20 bits of the product with 2^64 over the golden ratio. */
-	return (uint32_t)((number * 11400714819323198485u) >> 44);
+	/* The upper bits of the product with 2^64 over the golden ratio. */
+	return (uint32_t)((number * 11400714819323198485u) >> (64 - ngrams_slot_bits(voice)));
 }
 
 static int
@@ -42,12 +42,12 @@ sorted(GArray *slots)
 }
 
 static GArray *
-naive_grams(const uint8_t *bytes, size_t length, unsigned n)
+naive_grams(const uint8_t *bytes, size_t length, unsigned n, enum voice_name voice)
 {
 	GArray *slots = g_array_new(FALSE, FALSE, sizeof(uint32_t));
 
 	for (size_t i = 0; i + n <= length; i++) {
-		uint32_t slot = naive_slot(bytes + i, n);
+		uint32_t slot = naive_slot(bytes + i, n, voice);
 
 		g_array_append_val(slots, slot);
 	}
@@ -62,6 +62,27 @@ naive_words(const struct tokens *tokens)
 	for (size_t i = 0; i < tokens->count; i++) {
 		uint32_t slot = (uint32_t)(tokens->list[i].hash >> 44);
 
+		g_array_append_val(slots, slot);
+	}
+	return sorted(slots);
+}
+
+/* Words of the body and the subject: all that have no other mark. */
+static GArray *
+naive_content(const struct tokens *tokens)
+{
+	GArray *slots = g_array_new(FALSE, FALSE, sizeof(uint32_t));
+
+	for (size_t i = 0; i < tokens->count; i++) {
+		g_autofree char *text = g_strndup(tokens_text(tokens, i), tokens->list[i].length);
+		uint8_t hash[8];
+		uint64_t number = GUINT64_TO_BE(tokens->list[i].hash);
+		uint32_t slot;
+
+		if (strchr(text, ':') && !g_str_has_prefix(text, "subj:"))
+			continue;
+		memcpy(hash, &number, sizeof(hash));
+		slot = naive_slot(hash, sizeof(hash), VOICE_CONTENT);
 		g_array_append_val(slots, slot);
 	}
 	return sorted(slots);
@@ -109,7 +130,9 @@ assert_as_naive(struct ngrams *ngrams, const char *text)
 	const struct token_options options = token_options_default();
 	struct message *message = read_message(text);
 	g_autoptr(GString) lead = g_string_new(NULL);
+	const uint8_t *bytes = message->canonical.bytes;
 	size_t raw = MIN(message->canonical.length, NGRAMS_RAW_BYTES);
+	size_t header = MIN(message->canonical.header_length, raw);
 	struct tokens tokens = {0};
 	struct features features;
 
@@ -118,9 +141,11 @@ assert_as_naive(struct ngrams *ngrams, const char *text)
 	message_lead(message, NGRAMS_TEXT_BYTES, lead);
 	ngrams_read(ngrams, message, &tokens, &features);
 	assert_slots(&features.voices[VOICE_WORDS], naive_words(&tokens));
-	assert_slots(&features.voices[VOICE_RAW], naive_grams(message->canonical.bytes, raw, 4));
-	assert_slots(
-	    &features.voices[VOICE_TEXT], naive_grams((const uint8_t *)lead->str, lead->len, 5));
+	assert_slots(&features.voices[VOICE_RAW], naive_grams(bytes, raw, 4, VOICE_RAW));
+	assert_slots(&features.voices[VOICE_TEXT],
+	    naive_grams((const uint8_t *)lead->str, lead->len, 5, VOICE_TEXT));
+	assert_slots(&features.voices[VOICE_HEADER], naive_grams(bytes, header, 4, VOICE_HEADER));
+	assert_slots(&features.voices[VOICE_CONTENT], naive_content(&tokens));
 	g_assert_cmpmem(features.digest, sizeof(features.digest), message->canonical.digest,
 	    sizeof(message->canonical.digest));
 	features_clear(&features);

@@ -29,10 +29,11 @@ assert_same(const struct features *a, const struct features *b)
 static void
 test_documented_form(void)
 {
-	static const uint8_t expected[] = {0x01, 0x01, 0x05, 0x03, 0x01, 0x01, 0x00, 0x00};
-	uint32_t words[] = {5, END}, raw[] = {1, 3, 4, END}, text[] = {END};
+	static const uint8_t expected[] = {
+	    0x01, 0x01, 0x05, 0x03, 0x01, 0x01, 0x00, 0x00, 0x00, 0x00};
+	uint32_t words[] = {5, END}, raw[] = {1, 3, 4, END};
 	const struct features features = {
-	    .voices = {make_slots(words), make_slots(raw), make_slots(text)}};
+	    .voices = {[VOICE_WORDS] = make_slots(words), [VOICE_RAW] = make_slots(raw)}};
 	g_autoptr(GByteArray) bytes = g_byte_array_new();
 
 	rehearsal_encode(&features, bytes);
@@ -56,9 +57,9 @@ static void
 test_round_trip(void)
 {
 	static const size_t counts[][VOICES] = {
-	    {0, 0, 0}, {1, 0, 0}, {0, 0, 1}, {10, 3000, 1000}, {3000, 1, 0}};
+	    {0}, {1}, {0, 0, 0, 0, 1}, {10, 3000, 1000, 2000, 150}, {3000, 1, 0, 0, 2}};
 	g_autoptr(GRand) random = g_rand_new_with_seed(3);
-	g_autofree uint32_t *room = g_new(uint32_t, 10000);
+	g_autofree uint32_t *room = g_new(uint32_t, 3000 * VOICES);
 
 	for (size_t i = 0; i < G_N_ELEMENTS(counts); i++) {
 		g_autoptr(GByteArray) bytes = g_byte_array_new();

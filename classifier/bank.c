@@ -30,6 +30,8 @@ bank_options_of(const struct settings *s)
 	return options;
 }
 
+static bool layout_is_known(struct bank *bank);
+
 struct bank *
 bank_open(const struct settings *settings, const char *uri, enum bank_access access, GError **error)
 {
@@ -59,6 +61,14 @@ bank_open(const struct settings *settings, const char *uri, enum bank_access acc
 	if (access == BANK_LEARN && g_str_has_prefix(full, "lmdb:")) {
 		bank->lock_path = g_build_filename(full + strlen("lmdb:"), "train.lock", NULL);
 		bank->lock = open(bank->lock_path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	}
+	if (!layout_is_known(bank)) {
+		g_set_error(error, BANK_ERROR, 0,
+		    "%s was trained by another version of greylag, whose numbers mean something "
+		    "else: move it away and train again",
+		    full);
+		bank_close(bank);
+		return NULL;
 	}
 	return bank;
 }
@@ -170,6 +180,15 @@ source_head(void *context, int32_t ret_cells[MODEL_HEAD_CELLS])
 	store_get(bank->store, STORE_SLOTS,
 	    (struct store_bytes){BANK_HEAD_KEY, strlen(BANK_HEAD_KEY)}, 0, take_head, &take);
 	return !take.failed;
+}
+
+/* A head that cannot be read is told by who needs it. */
+static bool
+layout_is_known(struct bank *bank)
+{
+	int32_t head[MODEL_HEAD_CELLS] = {0};
+
+	return !source_head(bank, head) || model_layout_is_known(head);
 }
 
 static void

@@ -3,7 +3,7 @@
  *
  * A dump is text, a record a line; numbers are decimal, HEX is bytes:
  *
- *	greylag-dump 1
+ *	greylag-dump 2
  *	head CELL NUMBER
  *	token SPAM HAM DAY TEXT             DAY since 1970; TEXT has \xHH for what is not printable
  *	page TABLE PAGE CELL:NUMBER ...     of model.h's tables
@@ -20,7 +20,7 @@
 
 #include "classifier/cli_load.h"
 
-#define FIRST_LINE "greylag-dump 1"
+#define FIRST_LINE "greylag-dump 2"
 
 /* Records shown in one step of a scan. */
 #define STEP 1000
@@ -255,10 +255,11 @@ load_head(struct loading *l, char **words)
 	if (!load_number(words[1], &cell) || !load_number(words[2], &number) || cell < 0 ||
 	    cell >= MODEL_HEAD_CELLS)
 		return false;
-	load_cells(l, STORE_SLOTS, BANK_HEAD_KEY, strlen(BANK_HEAD_KEY),
-	    &(struct store_cell){(uint32_t)cell,
-		bank_head_is_maximum((uint32_t)cell) ? STORE_MAX : STORE_ADD, number},
-	    1);
+	const struct store_cell cells[] = {
+	    {(uint32_t)cell, bank_head_is_maximum((uint32_t)cell) ? STORE_MAX : STORE_ADD, number},
+	    {MODEL_HEAD_LAYOUT, STORE_MAX, MODEL_LAYOUT}};
+	load_cells(
+	    l, STORE_SLOTS, BANK_HEAD_KEY, strlen(BANK_HEAD_KEY), cells, G_N_ELEMENTS(cells));
 	return true;
 }
 

@@ -150,11 +150,22 @@ model_import_totals(struct model *model, struct fisher_counts totals)
 	*ham += count_room(*ham, totals.ham);
 }
 
+bool
+model_layout_is_known(const int32_t head[MODEL_HEAD_CELLS])
+{
+	bool empty = true;
+	for (uint32_t i = 0; i < MODEL_HEAD_CELLS; i++)
+		empty &= head[i] == 0;
+	return empty || head[MODEL_HEAD_LAYOUT] == MODEL_LAYOUT;
+}
+
 static void
 drain_head(struct model *model, const struct model_sink *sink)
 {
 	struct model_cell cells[MODEL_HEAD_CELLS];
 	size_t count = 0;
+	if (memcmp(model->head, model->stored_head, sizeof(model->head)) != 0)
+		model->head[MODEL_HEAD_LAYOUT] = MODEL_LAYOUT;
 	for (uint32_t i = 0; i < MODEL_HEAD_CELLS; i++) {
 		int32_t delta =
 		    (int32_t)((uint32_t)model->head[i] - (uint32_t)model->stored_head[i]);

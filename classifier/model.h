@@ -70,9 +70,16 @@ enum model_head_cell {
 	/* These are merged by their maximum: */
 	MODEL_HEAD_LOWERINGS_SPAM, /* of the memory's ceilings */
 	MODEL_HEAD_LOWERINGS_HAM,
+	MODEL_HEAD_LAYOUT, /* MODEL_LAYOUT, once anything was learned */
 	MODEL_HEAD_CELLS,
 	MODEL_HEAD_MAXIMA = MODEL_HEAD_LOWERINGS_SPAM,
 };
+
+/* Changes whenever cells of the head or the tables of voices mean something else than before. */
+#define MODEL_LAYOUT 2
+
+/* Whether HEAD is that of an empty store, or of one in this layout. */
+bool model_layout_is_known(const int32_t head[MODEL_HEAD_CELLS]);
 
 struct model_options {
 	struct fisher_options fisher;

@@ -60,10 +60,10 @@ struct features {
 };
 
 /*
- * A voice uses the first 2^bits slots of its table: words 20, raw and text 19, header 18, content 17.
- * Fewer mean fewer pages to read of a message and less memory. On the development corpus no one of
- * these ranks worse than with 20; with a sixteenth of them, as sixteen times as many messages would
- * fill them, all together rank a tenth worse.
+ * A voice uses the first 2^bits slots of its table: words 20, raw and text 19, header 18,
+ * content 17. Fewer mean fewer pages to read of a message and less memory. On the development
+ * corpus no one of these ranks worse than with 20; with a sixteenth of them, as sixteen times as
+ * many messages would fill them, all together rank a tenth worse.
  */
 unsigned ngrams_slot_bits(enum voice_name voice);
 

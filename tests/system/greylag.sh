@@ -348,7 +348,7 @@ like "$out" '^  fisher +\+[0-9.]+' 'the voices'
 like "$out" '^  guaranteed +[1-9][0-9]* +0 ' 'and the words with their counts'
 is "$(g explain --json "$data/spam-new.eml" |
 	json 'd["verdict"], sorted(d["voices"]), any(w["token"] == "guaranteed" for w in d["words"])')" \
-	"spam ['fisher', 'raw', 'text', 'words'] True" '--json'
+	"spam ['content', 'fisher', 'header', 'raw', 'text', 'words'] True" '--json'
 run g explain "$dir/nowhere"
 is "$status" 3 'explain of what cannot be read fails'
 run g tokens "$data/spam-new.eml"
@@ -361,7 +361,7 @@ is "$(g status --json | json 'd["messages"], d["registry"], d["last"]["judged"],
 
 # -- dump and load --
 g dump >"$dir/dump"
-like "$(head -n 1 "$dir/dump")" '^greylag-dump 1$' 'a dump says what it is'
+like "$(head -n 1 "$dir/dump")" '^greylag-dump 2$' 'a dump says what it is'
 run in_store loaded load "$dir/dump"
 is "$status" 0 'it can be loaded'
 in_store loaded dump >"$dir/dump.again"
@@ -378,7 +378,7 @@ same "$dir/dump" "$dir/dump.again" 'through files and pipes'
 run in_store broken load "$dir/broken"
 like "$status $err" "^3 .*broken:$(wc -l <"$dir/broken"): " 'a malformed line is named'
 cat >"$dir/odd" <<'END'
-greylag-dump 1
+greylag-dump 2
 token 3 4 20000 two words
 token 1 2 20001 back\x5cslash
 token 5 6 20002 \xff\x00
@@ -401,7 +401,7 @@ run in_store expired expire
 like "$status $out" '^0 forgot 0 of [0-9]+ tokens$' 'expire keeps what is new'
 run in_store odd expire --days 30
 like "$status $out" '^0 forgot 0 of 3 tokens$' 'and what several messages had'
-printf 'greylag-dump 1\ntoken 0 1 19000 once\ntoken 1 1 19000 twice\n' | in_store odd load >"$dir/log"
+printf 'greylag-dump 2\ntoken 0 1 19000 once\ntoken 1 1 19000 twice\n' | in_store odd load >"$dir/log"
 run in_store odd expire
 like "$status $out" '^0 forgot 1 of 5 tokens$' 'and forgets what one message had long ago'
 

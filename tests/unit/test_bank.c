@@ -217,6 +217,29 @@ test_missing_store(void)
 	settings_free(settings);
 }
 
+/* As a store looks whose numbers another version wrote: spam was learned, its layout not named. */
+static void
+test_other_layout(void)
+{
+	const struct store_cell spam = {MODEL_HEAD_SPAM, STORE_ADD, 3};
+	const struct store_delta delta = {.space = STORE_SLOTS,
+	    .key = {BANK_HEAD_KEY, strlen(BANK_HEAD_KEY)},
+	    .cells = &spam,
+	    .n_cells = 1};
+	const struct store_call nobody = {0};
+	g_autoptr(GError) error = NULL;
+	struct world w;
+
+	world_open(&w);
+	store_add_many(bank_store(w.bank), &delta, 1, &nobody);
+	store_wait(bank_store(w.bank));
+	bank_close(w.bank);
+	w.bank = bank_open(w.settings, w.folder, BANK_READ, &error);
+	g_assert_null(w.bank);
+	g_assert_nonnull(strstr(error->message, "another version of greylag"));
+	world_close(&w);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -225,5 +248,6 @@ main(int argc, char **argv)
 	g_test_add_func("/bank/a-message-is-learned-once", test_idempotent);
 	g_test_add_func("/bank/what-is-unlearned-is-gone", test_unlearn);
 	g_test_add_func("/bank/reading-makes-no-store", test_missing_store);
+	g_test_add_func("/bank/another-layout-is-refused", test_other_layout);
 	return g_test_run();
 }

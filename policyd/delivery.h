@@ -7,7 +7,7 @@
 #include <stdbool.h>
 
 #include "lib/address.h"
-#include "policyd/clientname.h"
+#include "lib/clientname.h"
 #include "policyd/envelope.h"
 #include "policyd/greylist.h"
 #include "policyd/protocol.h"

@@ -4,7 +4,6 @@ policyd_libpolicy_a_SOURCES = \
 	policyd/allowed.c policyd/allowed.h \
 	policyd/census.c policyd/census.h \
 	policyd/client.c policyd/client.h \
-	policyd/clientname.c policyd/clientname.h \
 	policyd/decision.c policyd/decision.h \
 	policyd/delivery.c policyd/delivery.h \
 	policyd/envelope.c policyd/envelope.h \
@@ -36,7 +35,7 @@ policyd_libpolicy_a_SOURCES = \
 	policyd/triplet.c policyd/triplet.h \
 	policyd/view.c policyd/view.h \
 	policyd/whitelist.c policyd/whitelist.h
-POLICYD_LIBS = policyd/libpolicy.a classifier/libclassify.a $(DB_LIBS) $(PSL_LIBS) $(EV_LIBS) $(SYSTEMD_LIBS) \
+POLICYD_LIBS = policyd/libpolicy.a classifier/libclassify.a $(DB_LIBS) $(EV_LIBS) $(SYSTEMD_LIBS) \
 	$(JANSSON_LIBS) $(MICROHTTPD_LIBS) -lm
 
 sbin_PROGRAMS += policyd/greylagd

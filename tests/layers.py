@@ -15,7 +15,7 @@ OWNERS = {
     "pcre2.h": "lib/pattern",
     "gmime/": "classifier/message",
     "libxml/": "classifier/html",
-    "libpsl.h": "policyd/clientname",
+    "libpsl.h": "lib/clientname",
     "microhttpd.h": "policyd/http",
     "libmilter/": "policyd/milter",
     "sodium.h": "lib/keyedhash|classifier/(canonical|message)",

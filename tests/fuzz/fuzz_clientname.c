@@ -6,7 +6,7 @@
 #include <string.h>
 #include <glib.h>
 
-#include "policyd/clientname.h"
+#include "lib/clientname.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

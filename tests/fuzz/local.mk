@@ -17,7 +17,7 @@ endif
 
 FUZZ_TARGETS += tests/fuzz/fuzz_clientname
 tests_fuzz_fuzz_clientname_SOURCES = tests/fuzz/fuzz_clientname.c $(FUZZ_DRIVER)
-tests_fuzz_fuzz_clientname_LDADD = $(POLICYD_LIBS)
+tests_fuzz_fuzz_clientname_LDADD = $(LIB_LIBS)
 tests_fuzz_fuzz_clientname_LDFLAGS = $(LINK_FUZZ)
 
 FUZZ_TARGETS += tests/fuzz/fuzz_envelope

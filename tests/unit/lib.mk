@@ -22,3 +22,8 @@ check_PROGRAMS += tests/unit/test_settings
 TESTS += tests/unit/test_settings
 tests_unit_test_settings_SOURCES = tests/unit/test_settings.c
 tests_unit_test_settings_LDADD = $(LIB_LIBS)
+
+check_PROGRAMS += tests/unit/test_clientname
+TESTS += tests/unit/test_clientname
+tests_unit_test_clientname_SOURCES = tests/unit/test_clientname.c
+tests_unit_test_clientname_LDADD = $(LIB_LIBS)

@@ -18,11 +18,6 @@ TESTS += tests/unit/test_policy
 tests_unit_test_policy_SOURCES = tests/unit/test_policy.c
 tests_unit_test_policy_LDADD = $(POLICYD_LIBS)
 
-check_PROGRAMS += tests/unit/test_clientname
-TESTS += tests/unit/test_clientname
-tests_unit_test_clientname_SOURCES = tests/unit/test_clientname.c
-tests_unit_test_clientname_LDADD = $(POLICYD_LIBS)
-
 check_PROGRAMS += tests/unit/test_envelope
 TESTS += tests/unit/test_envelope
 tests_unit_test_envelope_SOURCES = tests/unit/test_envelope.c

@@ -3,7 +3,7 @@
 #include <string.h>
 #include <glib.h>
 
-#include "policyd/clientname.h"
+#include "lib/clientname.h"
 
 struct fixture {
 	struct suffix_list *list;
@@ -155,6 +155,30 @@ test_long_name(struct fixture *fixture, const void *data)
 }
 
 static void
+test_domain(struct fixture *fixture, gconstpointer data)
+{
+	static const struct {
+		const char *name, *domain;
+	} cases[] = {
+	    {"News.Example.CO.UK.", "example.co.uk"},
+	    {"example.com", "example.com"},
+	    {"100-1-2-3.dyn.isp4.example", "isp4.example"},
+	    {"co.uk", ""},
+	    {"unknown", ""},
+	    {"192.0.2.1", ""},
+	    {"", ""},
+	};
+	char domain[CLIENTNAME_SIZE];
+
+	(void)data;
+	for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+		g_assert_cmpint(clientname_domain(fixture->list, cases[i].name, domain), ==,
+		    cases[i].domain[0] != '\0');
+		g_assert_cmpstr(domain, ==, cases[i].domain);
+	}
+}
+
+static void
 test_helo(void)
 {
 	static const struct {
@@ -216,6 +240,8 @@ main(int argc, char **argv)
 	    test_names, fixture_tear_down);
 	g_test_add("/clientname/longest-name-has-253-bytes", struct fixture, NULL, fixture_set_up,
 	    test_long_name, fixture_tear_down);
+	g_test_add("/clientname/organisational-domain-of-any-name", struct fixture, NULL,
+	    fixture_set_up, test_domain, fixture_tear_down);
 	g_test_add_func("/clientname/helo-of-a-mail-host", test_helo);
 	if (g_test_perf())
 		g_test_add("/clientname/speed", struct fixture, NULL, fixture_set_up, test_speed,

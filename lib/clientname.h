@@ -2,8 +2,8 @@
  * What a client's verified name says: its organisational domain, and whether the name looks like
  * a machine on an access line. Pure but for the Public Suffix List, which is loaded once.
  */
-#ifndef GREYLAG_POLICYD_CLIENTNAME_H
-#define GREYLAG_POLICYD_CLIENTNAME_H
+#ifndef GREYLAG_LIB_CLIENTNAME_H
+#define GREYLAG_LIB_CLIENTNAME_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -44,6 +44,11 @@ bool clientname_looks_dynamic(
  */
 bool clientname_pool(const struct suffix_list *list, const char *name,
     const struct address *address, char ret_domain[CLIENTNAME_SIZE]);
+
+/* The organisational domain of any name, however it looks, in the same form; of a mail domain, say.
+ * False, and an empty string, if it has none. */
+bool clientname_domain(
+    const struct suffix_list *list, const char *name, char ret_domain[CLIENTNAME_SIZE]);
 
 /* Whether HELO is what a mail host says: an address literal that is its own, or a dotted name that
  * is NAME, the verified one, or at least not one that exists on private networks only. */

@@ -1,6 +1,6 @@
 #include "config.h"
 
-#include "policyd/clientname.h"
+#include "lib/clientname.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -347,6 +347,22 @@ clientname_pool(const struct suffix_list *list, const char *name, const struct a
 		return false;
 	name_split(list, &taken);
 	if (!taken.domain || name_looks_dynamic(&taken, address))
+		return false;
+	memcpy(ret_domain, taken.domain, taken.length - taken.host + 1);
+	return true;
+}
+
+bool
+clientname_domain(
+    const struct suffix_list *list, const char *name, char ret_domain[CLIENTNAME_SIZE])
+{
+	struct client_name taken;
+
+	ret_domain[0] = '\0';
+	if (!name_take(name, &taken))
+		return false;
+	name_split(list, &taken);
+	if (!taken.domain)
 		return false;
 	memcpy(ret_domain, taken.domain, taken.length - taken.host + 1);
 	return true;

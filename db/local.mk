@@ -2,7 +2,12 @@
 noinst_LIBRARIES += db/libdb.a
 db_libdb_a_SOURCES = \
 	db/change.c \
+	db/deliveries.c db/deliveries.h \
+	db/deliveries_note.c \
 	db/record.c db/record.h \
+	db/reputation.c db/reputation.h \
+	db/reputation_opinion.c \
+	db/reputation_write.c \
 	db/store.c db/store.h db/store_driver.h \
 	db/store_lmdb.c db/store_lmdb.h \
 	db/store_lmdb_queue.c \

@@ -32,6 +32,8 @@ const struct store_space_info store_spaces[STORE_SPACES] = {
     [STORE_MEMORY] = {"memory", STORE_TOKEN, false, false},
     [STORE_MODEL] = {"model", STORE_TOKEN, false, false},
     [STORE_VERDICTS] = {"verdicts", STORE_TOKEN, true, true},
+    [STORE_REPUTATION] = {"reputation", STORE_TOKEN, false, true, 2000000},
+    [STORE_DELIVERIES] = {"deliveries", STORE_TOKEN, false, true, 2000000},
 };
 
 const char *

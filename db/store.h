@@ -43,12 +43,14 @@ enum store_space {
 	STORE_ALLOWED,  /* the operator's exceptions, few */
 	STORE_HOURS,    /* cells: statistics of an hour */
 	/* token environment */
-	STORE_TOKENS,   /* cells: counts of a word */
-	STORE_SLOTS,    /* cells: pages of the logistic voices' tables */
-	STORE_MESSAGES, /* the registry of trained messages */
-	STORE_MEMORY,   /* remembered messages' features, for rehearsal */
-	STORE_MODEL,    /* few records: totals, weights, parameters */
-	STORE_VERDICTS, /* cells: the classifier's statistics of an hour */
+	STORE_TOKENS,     /* cells: counts of a word */
+	STORE_SLOTS,      /* cells: pages of the logistic voices' tables */
+	STORE_MESSAGES,   /* the registry of trained messages */
+	STORE_MEMORY,     /* remembered messages' features, for rehearsal */
+	STORE_MODEL,      /* few records: totals, weights, parameters */
+	STORE_VERDICTS,   /* cells: the classifier's statistics of an hour */
+	STORE_REPUTATION, /* what became of a network's or domain's mail (db/reputation.h) */
+	STORE_DELIVERIES, /* messages that were judged (db/deliveries.h) */
 	STORE_SPACES,
 };
 
@@ -59,6 +61,9 @@ struct store_space_info {
 	enum store_environment environment;
 	bool cells;   /* values are cells, changed by deltas alone or put whole */
 	bool expires; /* records carry a time at which they go */
+	/* Records in an embedded store before one that would expire first among a sample makes
+	 * room; 0 = no bound. (Of triplets it is an option.) */
+	uint64_t bound;
 };
 
 extern const struct store_space_info store_spaces[STORE_SPACES];

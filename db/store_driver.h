@@ -53,6 +53,13 @@ store_key_is_good(struct store_bytes key)
 	return key.length > 0 && key.length <= STORE_KEY_MAX;
 }
 
+/* Records in a space before a new one takes the place of another; 0 = no bound. */
+static inline uint64_t
+store_space_bound(enum store_space space, uint64_t max_triplets)
+{
+	return space == STORE_TRIPLETS ? max_triplets : store_spaces[space].bound;
+}
+
 /* -- what an update wants -- */
 
 enum store_step_kind { STORE_STEP_PUT, STORE_STEP_DELETE, STORE_STEP_ADD };

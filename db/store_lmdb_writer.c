@@ -63,7 +63,8 @@ put_record(struct lmdb_environment *e, MDB_txn *txn, const struct store_step *st
 
 /* From a random place on, the key of the record that would expire first among some. */
 static int
-find_victim(struct lmdb_environment *e, MDB_cursor *c, uint8_t *key, size_t *ret_length)
+find_victim(struct lmdb_environment *e, enum store_space space, MDB_cursor *c, uint8_t *key,
+    size_t *ret_length)
 {
 	uint64_t words[2] = {next_random(e), next_random(e)};
 	MDB_val k = {sizeof words, words}, v;
@@ -78,7 +79,7 @@ find_victim(struct lmdb_environment *e, MDB_cursor *c, uint8_t *key, size_t *ret
 			code = mdb_cursor_get(c, &k, &v, MDB_FIRST);
 		if (code != MDB_SUCCESS)
 			return code;
-		if (!lmdb_unwrap(STORE_TRIPLETS, &v, &value, &expires))
+		if (!lmdb_unwrap(space, &v, &value, &expires))
 			expires = 0;
 		if (k.mv_size <= STORE_KEY_MAX && expires < earliest) {
 			earliest = expires;
@@ -91,39 +92,40 @@ find_victim(struct lmdb_environment *e, MDB_cursor *c, uint8_t *key, size_t *ret
 }
 
 static int
-evict(struct lmdb_environment *e, MDB_txn *txn)
+evict(struct lmdb_environment *e, MDB_txn *txn, enum store_space space)
 {
 	uint8_t key[STORE_KEY_MAX];
 	MDB_cursor *c;
 	MDB_val k = {0, key};
-	int code = mdb_cursor_open(txn, e->dbis[STORE_TRIPLETS], &c);
+	int code = mdb_cursor_open(txn, e->dbis[space], &c);
 
 	if (code != MDB_SUCCESS)
 		return code;
-	code = find_victim(e, c, key, &k.mv_size);
+	code = find_victim(e, space, c, key, &k.mv_size);
 	mdb_cursor_close(c);
 	if (code == MDB_SUCCESS)
-		code = mdb_del(txn, e->dbis[STORE_TRIPLETS], &k, NULL);
+		code = mdb_del(txn, e->dbis[space], &k, NULL);
 	if (code == MDB_SUCCESS)
 		e->evicting++;
 	return code;
 }
 
-/* A new triplet beyond the bound takes the place of another. */
+/* A new record beyond its space's bound takes the place of another. */
 static int
 make_room(struct lmdb_environment *e, MDB_txn *txn, const struct store_step *step)
 {
 	MDB_val k = {step->key.length, (void *)step->key.data}, v;
+	uint64_t bound = store_space_bound(step->space, e->store->max_triplets);
 	MDB_stat stat;
 	int code;
 
-	if (step->space != STORE_TRIPLETS || !e->store->max_triplets)
+	if (!bound)
 		return MDB_SUCCESS;
-	code = mdb_stat(txn, e->dbis[STORE_TRIPLETS], &stat);
-	if (code != MDB_SUCCESS || stat.ms_entries < e->store->max_triplets ||
-	    mdb_get(txn, e->dbis[STORE_TRIPLETS], &k, &v) == MDB_SUCCESS)
+	code = mdb_stat(txn, e->dbis[step->space], &stat);
+	if (code != MDB_SUCCESS || stat.ms_entries < bound ||
+	    mdb_get(txn, e->dbis[step->space], &k, &v) == MDB_SUCCESS)
 		return code;
-	return evict(e, txn);
+	return evict(e, txn, step->space);
 }
 
 static int

@@ -214,8 +214,9 @@ evict(struct store_mem *m, enum store_space space)
 static bool
 is_full(const struct store_mem *m, enum store_space space)
 {
-	return space == STORE_TRIPLETS && m->max_triplets &&
-	       (uint64_t)g_tree_nnodes(m->spaces[space]) >= m->max_triplets;
+	uint64_t bound = store_space_bound(space, m->max_triplets);
+
+	return bound && (uint64_t)g_tree_nnodes(m->spaces[space]) >= bound;
 }
 
 static void

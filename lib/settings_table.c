@@ -153,6 +153,26 @@ const struct setting_row settings_table[SETTING_COUNT] = {
     [SETTING_CLASSIFIER_MAX_MESSAGE] = {"classifier", "max_message", SETTING_TYPE_SIZE, 65536,
 	64 * MIB, NULL, "8M", "A longer message is read up to this; that it was cut is a token."},
 
+    [SETTING_REPUTATION_USE] = {"reputation", "use", SETTING_TYPE_ON_OFF, 0, 0, NULL, "on",
+	"Greylisting heeds what became of earlier mail: wanted mail's networks and domains, and "
+	"those that own users wrote to, do not wait. off: it is counted, and not heeded."},
+    [SETTING_REPUTATION_HALF_LIFE] = {"reputation", "half_life", SETTING_TYPE_DURATION, HOUR,
+	3650 * DAY, NULL, "30d", "After so long a verdict counts for half."},
+    [SETTING_REPUTATION_REMEMBER] = {"reputation", "remember", SETTING_TYPE_DURATION, DAY,
+	366 * DAY, NULL, "30d",
+	"So long a delivery is remembered, so that a correction can take its verdict back and the "
+	"report can count it."},
+    [SETTING_REPUTATION_HAM] = {"reputation", "ham", SETTING_TYPE_DECIMAL, 0.01, 50, NULL, "0.5",
+	"Messages judged ham that spare a network or domain the delay. With a half, one does so "
+	"for "
+	"a half-life."},
+    [SETTING_REPUTATION_MAX_SPAM] = {"reputation", "max_spam", SETTING_TYPE_DECIMAL, 0, 0.5, NULL,
+	"0.2", "The share of spam in its mail up to which ham spares a network or domain."},
+    [SETTING_REPUTATION_SPAM] = {"reputation", "spam", SETTING_TYPE_DECIMAL, 1, 50, NULL, "5",
+	"Messages judged spam, and no ham at all, that lengthen the delay of a network or domain."},
+    [SETTING_REPUTATION_FACTOR] = {"reputation", "factor", SETTING_TYPE_DECIMAL, 1, 10, NULL, "2",
+	"By so much it is lengthened, to 1 h at most. 1 for never."},
+
     [SETTING_LOG_TARGET] = {"log", "target", SETTING_TYPE_TEXT, 0, 0, NULL, "syslog",
 	"syslog, stderr, none, or a file's absolute path. With -f it is standard error."},
     [SETTING_LOG_LEVEL] = {"log", "level", SETTING_TYPE_CHOICE, 0, 0, "error warning info debug",

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "db/deliveries.h"
 #include "policyd/allowed.h"
 #include "policyd/client.h"
 #include "policyd/ctl.h"
@@ -50,6 +51,22 @@ good_hour(const struct store_bytes *key, const struct store_bytes *value)
 }
 
 static bool
+good_reputation(const struct store_bytes *key, const struct store_bytes *value)
+{
+	struct reputation reputation;
+
+	return reputation_key_kind(key) && reputation_decode(value, &reputation);
+}
+
+static bool
+good_delivery(const struct store_bytes *key, const struct store_bytes *value)
+{
+	struct delivery_record record;
+
+	return key->length == DELIVERY_KEY_SIZE && delivery_decode(value, &record);
+}
+
+static bool
 check_record(enum store_space space, const struct store_bytes *key, const struct store_bytes *value)
 {
 	static bool (*const checks[STORE_SPACES])(
@@ -59,6 +76,8 @@ check_record(enum store_space space, const struct store_bytes *key, const struct
 	    [STORE_ALLOWED] = good_allowed,
 	    [STORE_HOURS] = good_hour,
 	    [STORE_VERDICTS] = good_hour,
+	    [STORE_REPUTATION] = good_reputation,
+	    [STORE_DELIVERIES] = good_delivery,
 	};
 
 	return !checks[space] || checks[space](key, value);

@@ -14,7 +14,8 @@
 
 #define BUFFER_SIZE (2 * POLICY_REQUEST_MAX)
 
-static const enum store_space expiring[] = {STORE_TRIPLETS, STORE_CLIENTS};
+static const enum store_space expiring[] = {
+    STORE_TRIPLETS, STORE_CLIENTS, STORE_REPUTATION, STORE_DELIVERIES};
 
 struct replay {
 	struct ctl *ctl;

@@ -14,7 +14,7 @@
 
 /* The spaces of which the daemon lets records go, in turn. */
 static const enum store_space expiring[] = {
-    STORE_TRIPLETS, STORE_CLIENTS, STORE_ALLOWED, STORE_HOURS};
+    STORE_TRIPLETS, STORE_CLIENTS, STORE_ALLOWED, STORE_HOURS, STORE_REPUTATION, STORE_DELIVERIES};
 
 struct keeper {
 	struct ev_loop *loop;
@@ -100,12 +100,24 @@ next_space(struct keeper *keeper)
 	keeper->last_pass = keeper_now(keeper);
 }
 
+/* A training run may have the token environment for a while: there is another pass. */
+static bool
+is_taken(const struct keeper *keeper, enum store_result result)
+{
+	return store_spaces[expiring[keeper->space]].environment == STORE_TOKEN &&
+	       (result == STORE_UNAVAILABLE || result == STORE_UNCERTAIN);
+}
+
 static void
 on_expired(void *context, enum store_result result, void *job G_GNUC_UNUSED)
 {
 	struct keeper *keeper = context;
 
 	keeper->step_under_way = false;
+	if (is_taken(keeper, result)) {
+		next_space(keeper);
+		return;
+	}
 	if (result != STORE_OK) {
 		log_limited(LOG_LEVEL_WARNING, "expiry", "cannot expire records: %s",
 		    store_result_text(result));

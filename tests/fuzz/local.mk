@@ -90,3 +90,8 @@ stress:
 	$(SHELL) $(abs_srcdir)/tests/fuzz/run.sh $(STRESS)
 
 .PHONY: stress
+
+FUZZ_TARGETS += tests/fuzz/fuzz_reputation
+tests_fuzz_fuzz_reputation_SOURCES = tests/fuzz/fuzz_reputation.c $(FUZZ_DRIVER)
+tests_fuzz_fuzz_reputation_LDADD = $(DB_LIBS)
+tests_fuzz_fuzz_reputation_LDFLAGS = $(LINK_FUZZ)

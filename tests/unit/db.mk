@@ -31,3 +31,14 @@ check_PROGRAMS += tests/unit/test_store_threads
 TESTS += tests/unit/test_store_threads
 tests_unit_test_store_threads_SOURCES = tests/unit/test_store_threads.c $(LMDB_WORLD)
 tests_unit_test_store_threads_LDADD = $(DB_LIBS)
+
+check_PROGRAMS += tests/unit/test_reputation
+TESTS += tests/unit/test_reputation
+tests_unit_test_reputation_SOURCES = tests/unit/test_reputation.c
+tests_unit_test_reputation_LDADD = $(DB_LIBS)
+
+check_PROGRAMS += tests/unit/test_deliveries
+TESTS += tests/unit/test_deliveries
+tests_unit_test_deliveries_SOURCES = tests/unit/test_deliveries.c tests/unit/store_drivers.h \
+	$(REDIS_SERVER)
+tests_unit_test_deliveries_LDADD = $(DB_LIBS)

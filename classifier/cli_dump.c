@@ -370,6 +370,11 @@ take_line(void *context, char *text)
 
 	if (l->records == 0 && strcmp(text, FIRST_LINE) == 0)
 		return true;
+	if (l->records == 0 && g_str_has_prefix(text, "greylag-dump ")) {
+		fprintf(stderr,
+		    "greylag: the dump is of another version of greylag: train again instead\n");
+		return false;
+	}
 	return l->result == STORE_OK && load_line(l, text);
 }
 

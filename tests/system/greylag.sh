@@ -377,6 +377,10 @@ same "$dir/dump" "$dir/dump.again" 'through files and pipes'
 } >"$dir/broken"
 run in_store broken load "$dir/broken"
 like "$status $err" "^3 .*broken:$(wc -l <"$dir/broken"): " 'a malformed line is named'
+sed '1s/.*/greylag-dump 1/' "$dir/dump" >"$dir/old"
+run in_store old load "$dir/old"
+like "$status $err" '^3 .*another version of greylag: train again' 'a dump of another layout is refused'
+is "$(in_store old dump)" 'greylag-dump 2' 'and nothing of it was loaded'
 cat >"$dir/odd" <<'END'
 greylag-dump 2
 token 3 4 20000 two words

@@ -8,5 +8,6 @@ EXTRA_DIST += \
 	contrib/postfix/master.cf.spawn \
 	contrib/redis/redis.conf \
 	contrib/run \
+	contrib/sudoers/greylag \
 	contrib/systemd/greylagd.service \
 	contrib/systemd/greylagd.socket

@@ -6,6 +6,7 @@
 
 #include "db/record.h"
 #include "lib/settings.h"
+#include "policyd/envelope.h"
 
 #define ALLOWED_VERSION 1
 
@@ -48,19 +49,6 @@ allowed_encode(const struct allowed_entry *entry, uint8_t ret_bytes[ALLOWED_RECO
 	return w.used;
 }
 
-static bool
-looks_like_domain(const char *text)
-{
-	bool dot = false;
-
-	for (const char *p = text; *p; p++) {
-		if (!g_ascii_isalnum(*p) && !strchr("-._", *p))
-			return false;
-		dot |= *p == '.';
-	}
-	return dot && text[0] != '.' && strlen(text) < 254;
-}
-
 bool
 allowed_parse(const char *text, char **ret_key, GError **error)
 {
@@ -71,7 +59,7 @@ allowed_parse(const char *text, char **ret_key, GError **error)
 		*ret_key = g_strdup(prefix_format(&prefix, buffer));
 		return true;
 	}
-	if (looks_like_domain(text)) {
+	if (envelope_looks_like_domain(text)) {
 		*ret_key = g_ascii_strdown(text, -1);
 		return true;
 	}
@@ -90,6 +78,15 @@ struct scan {
 	void *context;
 };
 
+static void
+take_up_expected(struct scan *scan, const struct store_bytes *key, const struct store_bytes *value)
+{
+	struct expected_entry entry;
+
+	if (expected_decode(key, value, &entry) && entry.until > scan->now)
+		expected_add(scan->allowed->expected, &entry);
+}
+
 static bool
 take_up(void *context, const struct store_bytes *key, const struct store_bytes *value,
     int64_t expires G_GNUC_UNUSED)
@@ -97,8 +94,13 @@ take_up(void *context, const struct store_bytes *key, const struct store_bytes *
 	struct scan *scan = context;
 	struct allowed_entry entry;
 	struct prefix prefix;
-	g_autofree char *text = g_strndup(key->data, key->length);
+	g_autofree char *text = NULL;
 
+	if (expected_is_key(key)) {
+		take_up_expected(scan, key, value);
+		return true;
+	}
+	text = g_strndup(key->data, key->length);
 	if (!allowed_decode(value, &entry) || (entry.until && entry.until <= scan->now))
 		return true;
 	whitelist_add(scan->allowed->clients, text, NULL);
@@ -147,6 +149,7 @@ allowed_read(struct store *store, int64_t now, unsigned timeout, allowed_fn done
 	};
 	scan->allowed->clients = whitelist_new(WHITELIST_CLIENTS);
 	scan->allowed->senders = whitelist_new(WHITELIST_ADDRESSES);
+	scan->allowed->expected = expected_new(store_hash_key(store));
 	step(scan);
 }
 
@@ -157,5 +160,6 @@ allowed_free(struct allowed *allowed)
 		return;
 	whitelist_free(allowed->clients);
 	whitelist_free(allowed->senders);
+	expected_free(allowed->expected);
 	g_free(allowed);
 }

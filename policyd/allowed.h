@@ -1,6 +1,7 @@
 /*
- * The operator's exceptions of the moment ("greylagctl allow"): kept in the store, so that every
- * daemon on it takes them up, and matched in memory, so that they cost no read.
+ * The exceptions of the moment: the operator's ("greylagctl allow"), and what somebody waits for
+ * ("greylagctl expect", policyd/expected.h). Kept in the store, so that every daemon on it takes
+ * them up, and matched in memory, so that they cost no read.
  */
 #ifndef GREYLAG_POLICYD_ALLOWED_H
 #define GREYLAG_POLICYD_ALLOWED_H
@@ -10,14 +11,19 @@
 #include <glib.h>
 
 #include "db/store.h"
+#include "policyd/expected.h"
 #include "policyd/whitelist.h"
+
+/* A daemon takes up what has changed within so many seconds. */
+#define ALLOWED_TAKEN_UP 5
 
 struct allowed {
 	struct whitelist *clients; /* networks, and names with all below them */
 	struct whitelist *senders; /* domains with all below them */
+	struct expected *expected;
 };
 
-/* A record: its key is the entry's text. */
+/* A record of the operator's: its key is the entry's text. */
 struct allowed_entry {
 	int64_t since, until; /* seconds since 1970; until 0 = for good */
 };

@@ -41,6 +41,7 @@ struct ctl {
 bool ctl_list(struct ctl *ctl, int argc, char **argv, GError **error);
 bool ctl_forget(struct ctl *ctl, int argc, char **argv, GError **error);
 bool ctl_allow(struct ctl *ctl, int argc, char **argv, GError **error);
+bool ctl_expect(struct ctl *ctl, int argc, char **argv, GError **error);
 bool ctl_why(struct ctl *ctl, int argc, char **argv, GError **error);
 bool ctl_export(struct ctl *ctl, int argc, char **argv, GError **error);
 bool ctl_import(struct ctl *ctl, int argc, char **argv, GError **error);

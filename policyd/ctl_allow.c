@@ -13,6 +13,28 @@ struct list {
 	int64_t now;
 };
 
+static void
+show_expected(
+    const struct list *list, const struct store_bytes *key, const struct store_bytes *value)
+{
+	char since[CTL_TIME_SIZE], until[CTL_TIME_SIZE];
+	g_autoptr(GString) text = g_string_new("expected ");
+	struct expected_entry e;
+
+	if (!expected_decode(key, value, &e) || e.until <= list->now)
+		return;
+	if (list->json) {
+		ctl_json_print(ctl_json_expected(&e));
+		return;
+	}
+	ctl_append_address(text, &e.sender, e.hashed);
+	if (e.recipient.length) {
+		g_string_append(text, " for ");
+		ctl_append_address(text, &e.recipient, e.hashed);
+	}
+	printf("%s\t%s\t%s\n", text->str, ctl_time(e.since, since), ctl_time(e.until, until));
+}
+
 static bool
 show_entry(void *context, const struct store_bytes *key, const struct store_bytes *value,
     int64_t expires G_GNUC_UNUSED)
@@ -21,6 +43,10 @@ show_entry(void *context, const struct store_bytes *key, const struct store_byte
 	char since[CTL_TIME_SIZE], until[CTL_TIME_SIZE];
 	struct allowed_entry entry;
 
+	if (expected_is_key(key)) {
+		show_expected(list, key, value);
+		return true;
+	}
 	if (!allowed_decode(value, &entry) || (entry.until && entry.until <= list->now))
 		return true;
 	if (list->json) {

@@ -14,15 +14,15 @@ struct forget {
 	struct ctl_batch batch;
 	GArray *keys; /* struct key */
 	enum store_space space;
-	uint64_t triplets, clients, malformed;
+	uint64_t erased[STORE_SPACES], malformed;
 };
 
 struct key {
 	uint8_t length;
-	uint8_t bytes[KEYEDHASH_SIZE];
+	uint8_t bytes[EXPECTED_KEY_SIZE];
 };
 
-G_STATIC_ASSERT(CLIENT_KEY_MAX <= KEYEDHASH_SIZE);
+G_STATIC_ASSERT(CLIENT_KEY_MAX <= EXPECTED_KEY_SIZE && KEYEDHASH_SIZE <= EXPECTED_KEY_SIZE);
 
 static bool
 filter_matches_any(const struct filter *filter, const struct triplet *t)
@@ -68,6 +68,28 @@ find_client(void *context, const struct store_bytes *key,
 	struct prefix client;
 
 	if (client_key_decode(key, &client) && filter_networks_meet(&f->filter.client, &client))
+		remember(f, key);
+	return true;
+}
+
+/* What is expected, of the sender and to the recipient that are meant; the operator's exceptions
+ * are of no address. */
+static bool
+find_expected(void *context, const struct store_bytes *key, const struct store_bytes *value,
+    int64_t expires G_GNUC_UNUSED)
+{
+	struct forget *f = context;
+	struct expected_entry e;
+	struct triplet pair;
+
+	if (!expected_is_key(key))
+		return true;
+	if (!expected_decode(key, value, &e)) {
+		f->malformed++;
+		return true;
+	}
+	pair = (struct triplet){.sender = e.sender, .recipient = e.recipient, .hashed = e.hashed};
+	if (filter_matches_pair(&f->filter, &pair))
 		remember(f, key);
 	return true;
 }
@@ -125,7 +147,7 @@ settled(void *context, void *data)
 	const struct job *job = data;
 
 	if (job->erased)
-		(*(job->space == STORE_TRIPLETS ? &f->triplets : &f->clients))++;
+		f->erased[job->space]++;
 }
 
 static void
@@ -147,51 +169,86 @@ forget_found(void *context)
 static bool
 forget_in(struct ctl *ctl, struct forget *f, enum store_space space, GError **error)
 {
+	static const store_record_fn find[] = {
+	    [STORE_TRIPLETS] = find_triplet,
+	    [STORE_CLIENTS] = find_client,
+	    [STORE_ALLOWED] = find_expected,
+	};
 	bool done;
 
 	f->space = space;
-	done = ctl_scan(ctl, space, space == STORE_TRIPLETS ? find_triplet : find_client,
-	    forget_found, f, error);
+	done = ctl_scan(ctl, space, find[space], forget_found, f, error);
 	return ctl_batch_end(&f->batch, done ? error : NULL) && done;
 }
 
 static bool
 forget_records(struct ctl *ctl, const struct filter_text *text, struct forget *f, GError **error)
 {
-	bool done;
+	bool pair = text->sender || text->recipient;
 
 	if (!filter_init(&f->filter, text, &ctl->rules->greylist, store_hash_key(ctl->store),
-		ctl->now, error))
+		ctl->now, error) ||
+	    !forget_in(ctl, f, STORE_TRIPLETS, error))
 		return false;
-	f->batch = (struct ctl_batch){.store = ctl->store, .settled = settled, .context = f};
-	f->keys = g_array_new(FALSE, FALSE, sizeof(struct key));
-	done = forget_in(ctl, f, STORE_TRIPLETS, error);
-	/* An address' record of passes is of no sender and no recipient. */
-	if (done && text->client && !text->sender && !text->recipient)
-		done = forget_in(ctl, f, STORE_CLIENTS, error);
-	g_array_unref(f->keys);
-	return done;
+	/* An address' record of passes is of no sender and no recipient, what is expected of no
+	 * network. */
+	if (text->client && !pair)
+		return forget_in(ctl, f, STORE_CLIENTS, error);
+	return text->client || forget_in(ctl, f, STORE_ALLOWED, error);
+}
+
+/* Whoever waits for it. */
+static bool
+forget_expected(struct ctl *ctl, const char *sender, struct forget *f, GError **error)
+{
+	char parsed[ENVELOPE_ADDRESS_SIZE];
+	struct filter_text text = {.sender = parsed};
+
+	return expected_parse(sender, parsed, error) &&
+	       filter_init(&f->filter, &text, &ctl->rules->greylist, store_hash_key(ctl->store),
+		   ctl->now, error) &&
+	       forget_in(ctl, f, STORE_ALLOWED, error);
+}
+
+struct wanted {
+	struct filter_text records;
+	char *allowed, *expected;
+};
+
+static bool
+forget_wanted(struct ctl *ctl, const struct wanted *wanted, struct forget *f, GError **error)
+{
+	const struct filter_text *text = &wanted->records;
+	uint64_t exceptions = 0;
+
+	if ((text->client || text->sender || text->recipient) &&
+	    !forget_records(ctl, text, f, error))
+		return false;
+	if (wanted->expected && !forget_expected(ctl, wanted->expected, f, error))
+		return false;
+	if (wanted->allowed && !ctl_allow_erase(ctl, wanted->allowed, &exceptions, error))
+		return false;
+	f->erased[STORE_ALLOWED] += exceptions;
+	return true;
 }
 
 static bool
-forget(struct ctl *ctl, const struct filter_text *text, const char *allowed, GError **error)
+forget(struct ctl *ctl, const struct wanted *wanted, GError **error)
 {
 	struct forget f = {0};
-	bool records = text->client || text->sender || text->recipient;
-	uint64_t exceptions = 0;
+	bool done;
 
-	if (!records && !allowed)
-		return ctl_usage(
-		    error, "forget what? --client, --sender, --recipient or --allowed");
 	if (!ctl_read_rules(ctl, error) || !ctl_open(ctl, CTL_WRITE, error))
 		return false;
-	if (records && !forget_records(ctl, text, &f, error))
-		return false;
-	if (allowed && !ctl_allow_erase(ctl, allowed, &exceptions, error))
+	f.batch = (struct ctl_batch){.store = ctl->store, .settled = settled, .context = &f};
+	f.keys = g_array_new(FALSE, FALSE, sizeof(struct key));
+	done = forget_wanted(ctl, wanted, &f, error);
+	g_array_unref(f.keys);
+	if (!done)
 		return false;
 	printf("erased %" G_GUINT64_FORMAT " triplets, %" G_GUINT64_FORMAT
 	       " clients, %" G_GUINT64_FORMAT " exceptions\n",
-	    f.triplets, f.clients, exceptions);
+	    f.erased[STORE_TRIPLETS], f.erased[STORE_CLIENTS], f.erased[STORE_ALLOWED]);
 	if (!f.malformed)
 		return true;
 	return ctl_fail(error,
@@ -202,18 +259,27 @@ forget(struct ctl *ctl, const struct filter_text *text, const char *allowed, GEr
 bool
 ctl_forget(struct ctl *ctl, int argc, char **argv, GError **error)
 {
-	struct filter_text text = {0};
-	g_autofree char *allowed = NULL;
+	struct wanted wanted = {0};
+	struct filter_text *text = &wanted.records;
 	const GOptionEntry entries[] = {
-	    {"client", 0, 0, G_OPTION_ARG_FILENAME, &text.client, "Seen from NET", "NET"},
-	    {"sender", 0, 0, G_OPTION_ARG_FILENAME, &text.sender, "Of this sender", "S"},
-	    {"recipient", 0, 0, G_OPTION_ARG_FILENAME, &text.recipient, "To this recipient", "R"},
-	    {"allowed", 0, 0, G_OPTION_ARG_FILENAME, &allowed, "This exception", "NET|DOMAIN"},
+	    {"client", 0, 0, G_OPTION_ARG_FILENAME, &text->client, "Seen from NET", "NET"},
+	    {"sender", 0, 0, G_OPTION_ARG_FILENAME, &text->sender, "Of this sender", "S"},
+	    {"recipient", 0, 0, G_OPTION_ARG_FILENAME, &text->recipient, "To this recipient", "R"},
+	    {"allowed", 0, 0, G_OPTION_ARG_FILENAME, &wanted.allowed, "This exception",
+		"NET|DOMAIN"},
+	    {"expected", 0, 0, G_OPTION_ARG_FILENAME, &wanted.expected,
+		"What is expected of this sender", "SENDER|DOMAIN"},
 	    G_OPTION_ENTRY_NULL,
 	};
-	bool done = ctl_parse(ctl, entries, 0, 0, &argc, &argv, error) &&
-		    forget(ctl, &text, allowed, error);
+	bool done = ctl_parse(ctl, entries, 0, 0, &argc, &argv, error);
 
-	filter_text_clear(&text);
+	if (done && !text->client && !text->sender && !text->recipient && !wanted.allowed &&
+	    !wanted.expected)
+		done = ctl_usage(error, "forget what? --client, --sender, --recipient, --allowed "
+					"or --expected");
+	done = done && forget(ctl, &wanted, error);
+	filter_text_clear(text);
+	g_free(wanted.allowed);
+	g_free(wanted.expected);
 	return done;
 }

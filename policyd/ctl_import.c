@@ -42,6 +42,8 @@ struct job {
 	enum store_space space;
 	struct greylist_rules rules;
 	int64_t now, expires;
+	bool is_expected;
+	uint8_t key[EXPECTED_KEY_SIZE]; /* of what is expected */
 	uint8_t bytes[TRIPLET_RECORD_MAX];
 	size_t length;
 	unsigned dropped;
@@ -86,6 +88,20 @@ put_allowed(struct job *job, const struct store_bytes *old, uint8_t *bytes, int6
 	return allowed_encode(&theirs, bytes);
 }
 
+static size_t
+put_expected(struct job *job, const struct store_bytes *old, uint8_t *bytes, int64_t *expires)
+{
+	struct store_bytes key = {job->key, EXPECTED_KEY_SIZE};
+	struct expected_entry mine, theirs;
+
+	expected_decode(&key, &(struct store_bytes){job->bytes, job->length}, &theirs);
+	if (old && expected_decode(&key, old, &mine)) {
+		merge_expected(&mine, &theirs, &theirs);
+		*expires = theirs.until;
+	}
+	return expected_encode(&theirs, bytes);
+}
+
 static void
 update(const struct store_bytes *old, struct store_change *change, void *data)
 {
@@ -101,7 +117,7 @@ update(const struct store_bytes *old, struct store_change *change, void *data)
 	size_t length;
 
 	job->dropped = 0;
-	length = put[job->space](job, old, bytes, &expires);
+	length = (job->is_expected ? put_expected : put[job->space])(job, old, bytes, &expires);
 	if (!old || old->length != length || memcmp(old->data, bytes, length) != 0)
 		store_change_put(change, bytes, length, expires);
 }
@@ -122,7 +138,9 @@ encode(const struct ctl_record *record, uint8_t bytes[TRIPLET_RECORD_MAX])
 	switch (record->space) {
 	case STORE_TRIPLETS: return triplet_encode(&record->triplet, bytes);
 	case STORE_CLIENTS: return client_encode(&record->client, bytes);
-	default: return allowed_encode(&record->allowed, bytes);
+	default:
+		return record->is_expected ? expected_encode(&record->expected, bytes)
+					   : allowed_encode(&record->allowed, bytes);
 	}
 }
 
@@ -149,6 +167,9 @@ write_record(struct import *import)
 	job->rules = import->ctl->rules->greylist;
 	job->now = import->ctl->now;
 	job->expires = record->expires;
+	job->is_expected = record->is_expected;
+	if (job->is_expected)
+		memcpy(job->key, record->key, sizeof job->key);
 	job->length = encode(record, job->bytes);
 	ctl_batch_update(&import->batch, record->space, key, update, job, g_free);
 }

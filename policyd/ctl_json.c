@@ -180,12 +180,40 @@ client_json(const uint8_t *hash_key G_GNUC_UNUSED, const struct store_bytes *key
 	    (json_int_t)client.counted);
 }
 
+json_t *
+ctl_json_expected(const struct expected_entry *e)
+{
+	json_t *object =
+	    json_pack("{s:o, s:I, s:I}", "sender", ctl_json_address(&e->sender, e->hashed), "since",
+		(json_int_t)e->since, "until", (json_int_t)e->until);
+
+	if (e->recipient.length)
+		json_object_set_new(
+		    object, "recipient", ctl_json_address(&e->recipient, e->hashed));
+	return object;
+}
+
+static json_t *
+expected_json(const struct store_bytes *key, const struct store_bytes *value)
+{
+	struct expected_entry entry;
+	json_t *object;
+
+	if (!expected_decode(key, value, &entry))
+		return NULL;
+	object = ctl_json_expected(&entry);
+	json_object_set_new(object, "type", json_string("expected"));
+	return object;
+}
+
 static json_t *
 allowed_json(const uint8_t *hash_key G_GNUC_UNUSED, const struct store_bytes *key,
     const struct store_bytes *value)
 {
 	struct allowed_entry entry;
 
+	if (expected_is_key(key))
+		return expected_json(key, value);
 	if (!allowed_decode(value, &entry))
 		return NULL;
 	return json_pack("{s:s, s:o, s:I, s:I}", "type", "allowed", "entry", ctl_json_bytes(key),

@@ -11,6 +11,8 @@
  *	    "passed":TIME,"attempts":N,"moved":BOOL,"observed":BOOL},...]}
  *	{"type":"client","network":NET,"passes":N,"counted":TIME,"expires":TIME}
  *	{"type":"allowed","entry":TEXT,"since":TIME,"until":TIME,"expires":TIME}
+ *	{"type":"expected","sender":BYTES,"recipient":BYTES,"since":TIME,"until":TIME,
+ *	    "expires":TIME}
  *	{"type":"hour","hour":TIME/3600,"cells":[N,...],"expires":TIME}
  *
  * SECRET tells the stores' hash keys apart without giving them away. PLACE says what the record's
@@ -50,6 +52,9 @@ json_t *ctl_json_address(const struct store_bytes *address, bool hashed);
 json_t *ctl_json_network(const struct prefix *network);
 json_t *ctl_json_sighting(const struct sighting *sighting);
 
+/* {"sender", "recipient", "since", "until"}; no recipient for anybody. */
+json_t *ctl_json_expected(const struct expected_entry *entry);
+
 json_t *ctl_json_header(const uint8_t hash_key[KEYEDHASH_KEY_SIZE], int64_t now);
 /* NULL for a malformed record. */
 json_t *ctl_json_record(const uint8_t hash_key[KEYEDHASH_KEY_SIZE], enum store_space space,
@@ -64,6 +69,8 @@ struct ctl_record {
 	struct triplet triplet;
 	struct client client;
 	struct allowed_entry allowed;
+	bool is_expected; /* in STORE_ALLOWED, the next is meant */
+	struct expected_entry expected;
 	struct store_cell cells[STORE_CELLS_MAX];
 	size_t n_cells;
 	GStringChunk *strings;

@@ -226,6 +226,36 @@ read_allowed(const struct ctl_json_reader *reader G_GNUC_UNUSED, struct ctl_reco
 }
 
 static bool
+read_expected(
+    const struct ctl_json_reader *reader, struct ctl_record *record, json_t *object, GError **error)
+{
+	struct expected_entry *e = &record->expected;
+	const size_t max = ENVELOPE_ADDRESS_SIZE - 1;
+	bool recipient_hashed;
+
+	*e = (struct expected_entry){0};
+	record->is_expected = true;
+	if (!read_bytes(record, object, "sender", max, &e->hashed, &e->sender, error))
+		return false;
+	recipient_hashed = e->hashed;
+	if (json_object_get(object, "recipient") &&
+	    !read_bytes(record, object, "recipient", max, &recipient_hashed, &e->recipient, error))
+		return false;
+	if (recipient_hashed != e->hashed)
+		return ctl_fail(error, "one address is hashed, the other is not");
+	if (!read_number(object, "since", TIME_MAX, &e->since, error) ||
+	    !read_number(object, "until", TIME_MAX, &e->until, error))
+		return false;
+	if (!e->sender.length || e->until <= e->since)
+		return ctl_fail(error, "it has no sender, or ends before it begins");
+	if (e->hashed && !reader->same_secret)
+		return ctl_fail(error, "its addresses are hashed with another store's secret");
+	expected_key(reader->hash_key, e, record->key);
+	record->key_length = EXPECTED_KEY_SIZE;
+	return true;
+}
+
+static bool
 read_hour(const struct ctl_json_reader *reader G_GNUC_UNUSED, struct ctl_record *record,
     json_t *object, GError **error)
 {
@@ -286,6 +316,7 @@ read_record(
 	    {"triplet", STORE_TRIPLETS, read_triplet},
 	    {"client", STORE_CLIENTS, read_client},
 	    {"allowed", STORE_ALLOWED, read_allowed},
+	    {"expected", STORE_ALLOWED, read_expected},
 	    {"hour", STORE_HOURS, read_hour},
 	};
 	const char *type = json_string_value(json_object_get(object, "type"));
@@ -296,10 +327,12 @@ read_record(
 		g_string_chunk_clear(record->strings);
 		record->space = types[i].space;
 		record->expires = 0;
+		record->is_expected = false;
 		return read_number(object, "expires", TIME_MAX, &record->expires, error) &&
 		       types[i].read(reader, record, object, error);
 	}
-	return ctl_fail(error, "\"type\" is none of header, triplet, client, allowed, hour");
+	return ctl_fail(
+	    error, "\"type\" is none of header, triplet, client, allowed, expected, hour");
 }
 
 bool

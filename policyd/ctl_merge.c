@@ -115,6 +115,17 @@ merge_client(const struct client *old, const struct client *new, struct client *
 }
 
 void
+merge_expected(const struct expected_entry *old, const struct expected_entry *new,
+    struct expected_entry *ret_entry)
+{
+	struct expected_entry merged = old->hashed ? *new : *old;
+
+	merged.since = MIN(old->since, new->since);
+	merged.until = MAX(old->until, new->until);
+	*ret_entry = merged;
+}
+
+void
 merge_allowed(const struct allowed_entry *old, const struct allowed_entry *new,
     struct allowed_entry *ret_entry)
 {

@@ -26,4 +26,7 @@ void merge_client(const struct client *old, const struct client *new, struct cli
 void merge_allowed(const struct allowed_entry *old, const struct allowed_entry *new,
     struct allowed_entry *ret_entry);
 
+void merge_expected(const struct expected_entry *old, const struct expected_entry *new,
+    struct expected_entry *ret_entry);
+
 #endif

@@ -448,3 +448,16 @@ envelope_domain(const char *address)
 
 	return at ? at + 1 : "";
 }
+
+bool
+envelope_looks_like_domain(const char *text)
+{
+	bool dot = false;
+
+	for (const char *p = text; *p; p++) {
+		if (!g_ascii_isalnum(*p) && !strchr("-._", *p))
+			return false;
+		dot |= *p == '.';
+	}
+	return dot && text[0] != '.' && strlen(text) < 254;
+}

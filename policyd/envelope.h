@@ -49,4 +49,8 @@ size_t envelope_recipient(
 /* The part past the last '@', or "" if there is none. Points into ADDRESS. */
 const char *envelope_domain(const char *address);
 
+/* Whether TEXT, as a person types it, may be a domain: letters, digits, "-", "_" and a dot within.
+ */
+bool envelope_looks_like_domain(const char *text);
+
 #endif

@@ -21,7 +21,11 @@ static const struct ctl_command commands[] = {
 	"Show step by step how a request would be answered now, changing nothing"},
     {"allow", ctl_allow, "NET|DOMAIN [--for DURATION], or --list [--json]",
 	"Exempt a network or a domain from greylisting, for good or for a while"},
-    {"forget", ctl_forget, "[--client NET] [--sender S] [--recipient R] [--allowed NET|DOMAIN]",
+    {"expect", ctl_expect, "SENDER|DOMAIN [RECIPIENT] [--for DURATION]",
+	"Do not delay a code or a login link that somebody waits for"},
+    {"forget", ctl_forget,
+	"[--client NET] [--sender S] [--recipient R] [--allowed NET|DOMAIN] "
+	"[--expected SENDER|DOMAIN]",
 	"Erase what is remembered, or an exception"},
     {"export", ctl_export, "[FILE|-]", "Write all policy records as JSON Lines"},
     {"import", ctl_import, "[FILE|-], or --from postgrey DIR|DUMP, or --from greyfix FILE|-",

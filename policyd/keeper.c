@@ -4,9 +4,10 @@
 #include <glib.h>
 
 #include "lib/log.h"
+#include "policyd/allowed.h"
 
-#define FLUSH_INTERVAL  1.0 /* counters */
-#define CARE_INTERVAL   5.0 /* exceptions; opening the store again */
+#define FLUSH_INTERVAL  1.0              /* counters */
+#define CARE_INTERVAL   ALLOWED_TAKEN_UP /* exceptions; opening the store again */
 #define EXPIRE_INTERVAL 0.1
 #define EXPIRE_RECORDS  500  /* looked at in a step: some hundred microseconds */
 #define EXPIRE_TIMEOUT  2000 /* milliseconds; a stop does not wait for longer */

@@ -7,6 +7,7 @@ policyd_libpolicy_a_SOURCES = \
 	policyd/decision.c policyd/decision.h \
 	policyd/delivery.c policyd/delivery.h \
 	policyd/envelope.c policyd/envelope.h \
+	policyd/expected.c policyd/expected.h \
 	policyd/greylist.c policyd/greylist.h \
 	policyd/histogram.c policyd/histogram.h \
 	policyd/http.c policyd/http.h \
@@ -49,6 +50,7 @@ policyd_libctl_a_SOURCES = \
 	policyd/ctl.c policyd/ctl.h \
 	policyd/ctl_allow.c policyd/ctl_allow.h \
 	policyd/ctl_care.c \
+	policyd/ctl_expect.c \
 	policyd/ctl_export.c \
 	policyd/ctl_filter.c policyd/ctl_filter.h \
 	policyd/ctl_foreign.c policyd/ctl_foreign.h \

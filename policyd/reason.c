@@ -44,6 +44,8 @@ static const struct reason_row rows[REASONS] = {
     [REASON_STORE_FULL] = {"store-full", REASON_FAILS, false, "the disk is full"},
     [REASON_STORE_CORRUPT] = {"store-corrupt", REASON_FAILS, false,
 	"the store, or a record in it, is damaged"},
+    [REASON_EXPECTED] = {"expected", REASON_SPARES, true,
+	"somebody waits for it (greylagctl expect)"},
 };
 
 const struct reason_row *

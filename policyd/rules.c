@@ -221,6 +221,11 @@ CHECK(allowed)
 	return entry;
 }
 
+CHECK(expected)
+{
+	return allowed ? expected_match(allowed->expected, delivery) : NULL;
+}
+
 CHECK(suspicious)
 {
 	return rules->when == GREYLIST_SUSPICIOUS && !delivery_suspicious(delivery, rules->suffixes)
@@ -239,6 +244,7 @@ const struct exemption exemptions[] = {
     {REASON_WHITELISTED_CLIENT, "the client is whitelisted", check_client},
     {REASON_WHITELISTED_SENDER, "the sender is whitelisted", check_sender},
     {REASON_ALLOWED, "the operator allows it for now", check_allowed},
+    {REASON_EXPECTED, "somebody waits for it", check_expected},
     {REASON_NOT_SUSPICIOUS, "nothing about the client is suspicious", check_suspicious},
 };
 const size_t n_exemptions = G_N_ELEMENTS(exemptions);

@@ -27,6 +27,8 @@ check_record(const struct ctl_record *record)
 	struct triplet t;
 	struct client client;
 	struct prefix network;
+	struct expected_entry expected;
+	struct store_bytes key = {record->key, record->key_length};
 
 	g_assert_cmpuint(record->key_length, >, 0);
 	g_assert_cmpuint(record->key_length, <=, STORE_KEY_MAX);
@@ -37,8 +39,11 @@ check_record(const struct ctl_record *record)
 	} else if (record->space == STORE_CLIENTS) {
 		value.length = client_encode(&record->client, bytes);
 		g_assert_true(client_decode(&value, &client));
-		g_assert_true(client_key_decode(
-		    &(struct store_bytes){record->key, record->key_length}, &network));
+		g_assert_true(client_key_decode(&key, &network));
+	} else if (record->space == STORE_ALLOWED && record->is_expected) {
+		value.length = expected_encode(&record->expected, bytes);
+		g_assert_true(expected_decode(&key, &value, &expected));
+		g_assert_cmpint(expected.hashed, ==, record->expected.hashed);
 	}
 }
 

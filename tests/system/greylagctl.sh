@@ -120,6 +120,55 @@ is $? 2 'and a duration that is none'
 like "$(on s forget --allowed 203.0.113.0/24)" ' 1 exceptions' 'an exception can be ended'
 is "$(on s allow --list | wc -l)" 1 'and is gone'
 
+# -- expect --
+like "$(on s expect Noreply@Bank.example Bob+x@example.org --for 2h)" \
+	'^mail of noreply@bank.example to bob@example.org is not delayed until 20.*
+The daemon takes this up within 5 seconds' 'what is waited for can be announced'
+ok 'of a domain, to anybody, for 15 minutes' on s expect shop.example
+left=$(($(on s allow --list --json | sed -n 's/.*"shop.example".*"until":\([0-9]*\).*/\1/p') - $(date +%s)))
+ok 'if nothing else is said' test $left -gt 880 -a $left -le 900
+like "$(on s allow --list)" '^expected noreply@bank.example for bob@example.org	20[^	]*	20[^	]*$' 'it is listed'
+like "$(on s why 198.51.100.9 noreply@bank.example bob@example.org)" \
+	'^somebody waits for it +yes: noreply@bank.example for bob@example.org until 20' 'why names it'
+like "$(on s why 198.51.100.9 noreply@bank.example bob@example.org)" '^reason +expected ' 'as the reason'
+like "$(on s why 198.51.100.9 noreply@bank.example eve@example.org)" '^reason +first ' 'for nobody else'
+like "$(on s why 198.51.100.9 code@mail.shop.example eve@example.org)" '^reason +expected ' 'a domain is for all'
+on s expect nonsense >"$dir/out" 2>&1
+is $? 1 'what is neither address nor domain is refused'
+on s expect shop.example --for 25h >"$dir/out" 2>&1
+is $? 2 'and more than a day'
+on s export >"$dir/expected"
+like "$(on x import "$dir/expected")" ' 3 exceptions' 'it is exported and imported'
+same "$(on x allow --list | sort)" "$(on s allow --list | sort)" 'without loss'
+like "$(on x forget --expected shop.example)" ' 1 exceptions' 'it can be ended'
+like "$(on x forget --recipient bob@example.org)" ' 1 exceptions' 'and goes when a person is forgotten'
+is "$(on x allow --list | cut -f 1)" example.com 'what the operator allows stays'
+is "$(on x check)" 'the store is good' 'and the store is good'
+on s forget --expected shop.example >/dev/null
+on s forget --expected noreply@bank.example >/dev/null
+on p -o greylist.privacy=on expect noreply@bank.example bob@example.org >/dev/null
+like "$(on p allow --list)" '^expected hash:[0-9a-f]{16} for hash:[0-9a-f]{16}	' 'with privacy on its hashes are kept'
+like "$(on p why 198.51.100.9 noreply@bank.example bob@example.org)" '^reason +expected ' 'which are found'
+like "$(on p forget --recipient bob@example.org)" ' 1 exceptions' 'and erased'
+
+# What the rule for sudo lets through, and what it does not.
+rule=${top_srcdir:-.}/contrib/sudoers/greylag
+expression=$(sed -n 's/^%users.*greylagctl \(\^.*\)$/\1/p' "$rule")
+lets() { printf '%s\n' "$*" | grep -qE -- "$expression"; }
+ok 'sudo lets an address through' lets expect noreply@bank.example
+ok 'and a recipient with a time' lets expect bank.example bob@example.com --for 30m
+for bad in 'expect -c /etc/shadow a.example' 'expect a.example -o store.uri=lmdb:/tmp/x' 'expect a.example b@c.example -ox=y' \
+	'forget --sender a@b.example' 'expect a.example b@c.example d.example' 'expect --for 1h a.example' expect \
+	'expect a.example --for 1h -c x'; do
+	lets "$bad"
+	is $? 1 "but not $bad"
+done
+if command -v visudo >/dev/null; then
+	ok 'and reads the rule' visudo -cf "$rule"
+else
+	fail 'and reads the rule (needs sudo)'
+fi
+
 # -- export, import --
 ok 'export' on s export "$dir/export"
 is "$(stat -c %a "$dir/export")" 600 'nobody else may read it'
@@ -263,6 +312,22 @@ keep "$greylagd"
 wait_for grep -q ' is ready' "$dir/log" || sed 's/^/# /' "$dir/log"
 ok 'the daemon is told to reload' on s reload
 ok 'and does' wait_for grep -q 'read again' "$dir/log"
+# ask CLIENT SENDER RECIPIENT
+ask() {
+	request "$@" '' | grep -v time= | perl -MIO::Socket::UNIX -e '
+		my $s = IO::Socket::UNIX->new(Peer => $ARGV[0]) or die "connect: $!";
+		local $/; print $s <STDIN>; $s->flush; $/ = "\n"; print scalar <$s>' "$dir/greylagd.sock"
+}
+like "$(ask 198.51.100.20 login@portal.example al@example.net)" '^action=DEFER' 'a login link is delayed'
+on s expect portal.example al@example.net >/dev/null
+began=$(date +%s)
+is_let_in() { ask 198.51.100.20 login@portal.example al@example.net | grep -q '^action=DUNNO'; }
+ok 'until it is expected' wait_for is_let_in
+ok 'within the seconds that were promised' test $(($(date +%s) - began)) -le 6
+ok 'which is the reason in the log' wait_for grep -q 'login@portal.example.*reason=expected.*evidence=.*portal.example for al@example.net until' \
+	"$dir/log"
+on s forget --expected portal.example >/dev/null
+on s forget --sender login@portal.example >/dev/null
 printf 'greylist.delay = soon\n' >"$dir/bad.conf"
 "$ctl" -c "$dir/bad.conf" -o "store.uri=lmdb:$dir/s" reload >"$dir/out" 2>&1
 is $? 1 'a bad configuration is not reloaded'

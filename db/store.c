@@ -34,6 +34,7 @@ const struct store_space_info store_spaces[STORE_SPACES] = {
     [STORE_VERDICTS] = {"verdicts", STORE_TOKEN, true, true},
     [STORE_REPUTATION] = {"reputation", STORE_TOKEN, false, true, 2000000},
     [STORE_DELIVERIES] = {"deliveries", STORE_TOKEN, false, true, 2000000},
+    [STORE_DOMAINS] = {"domains", STORE_POLICY, true, true},
 };
 
 const char *

@@ -51,6 +51,8 @@ enum store_space {
 	STORE_VERDICTS,   /* cells: the classifier's statistics of an hour */
 	STORE_REPUTATION, /* what became of a network's or domain's mail (db/reputation.h) */
 	STORE_DELIVERIES, /* messages that were judged (db/deliveries.h) */
+	/* policy environment */
+	STORE_DOMAINS, /* cells: first attempts of a day by the recipient's domain */
 	STORE_SPACES,
 };
 

@@ -11,6 +11,7 @@
 #include "policyd/allowed.h"
 #include "policyd/client.h"
 #include "policyd/ctl.h"
+#include "policyd/domains.h"
 #include "policyd/pidfile.h"
 #include "policyd/tally.h"
 #include "policyd/triplet.h"
@@ -70,6 +71,15 @@ good_delivery(const struct store_bytes *key, const struct store_bytes *value)
 }
 
 static bool
+good_domain(const struct store_bytes *key, const struct store_bytes *value)
+{
+	char domain[DOMAINS_NAME_SIZE];
+	int64_t day;
+
+	return domains_key_decode(key, &day, domain) && value->length % 4 == 0;
+}
+
+static bool
 check_record(enum store_space space, const struct store_bytes *key, const struct store_bytes *value)
 {
 	static bool (*const checks[STORE_SPACES])(
@@ -81,6 +91,7 @@ check_record(enum store_space space, const struct store_bytes *key, const struct
 	    [STORE_VERDICTS] = good_hour,
 	    [STORE_REPUTATION] = good_reputation,
 	    [STORE_DELIVERIES] = good_delivery,
+	    [STORE_DOMAINS] = good_domain,
 	};
 
 	return !checks[space] || checks[space](key, value);

@@ -152,8 +152,8 @@ write_record(struct import *import)
 	struct job *job;
 
 	import->records[record->space]++;
-	if (record->space == STORE_HOURS) {
-		struct store_delta delta = {.space = STORE_HOURS,
+	if (store_spaces[record->space].cells) {
+		struct store_delta delta = {.space = record->space,
 		    .key = key,
 		    .cells = record->cells,
 		    .n_cells = record->n_cells,

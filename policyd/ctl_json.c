@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "policyd/ctl.h"
+#include "policyd/domains.h"
 #include "policyd/envelope.h"
 #include "policyd/tally.h"
 
@@ -105,6 +106,16 @@ ctl_json_network(const struct prefix *network)
 	return json_string(prefix_format(network, text));
 }
 
+static json_t *
+early_json(const struct sighting *s)
+{
+	json_t *list = json_array();
+
+	for (unsigned i = 0; i < s->n_early; i++)
+		json_array_append_new(list, json_integer(s->early[i]));
+	return list;
+}
+
 json_t *
 ctl_json_sighting(const struct sighting *s)
 {
@@ -117,6 +128,10 @@ ctl_json_sighting(const struct sighting *s)
 		json_object_set_new(object, "pool", ctl_json_bytes(&s->pool));
 	if (s->passed)
 		json_object_set_new(object, "passed", json_integer(s->passed));
+	if (s->others)
+		json_object_set_new(object, "others", json_true());
+	if (s->n_early)
+		json_object_set_new(object, "early", early_json(s));
 	return object;
 }
 
@@ -221,18 +236,37 @@ allowed_json(const uint8_t *hash_key G_GNUC_UNUSED, const struct store_bytes *ke
 }
 
 static json_t *
+cells_json(const struct store_bytes *value)
+{
+	json_t *cells = json_array();
+
+	for (uint32_t i = 0; i < value->length / 4; i++)
+		json_array_append_new(cells, json_integer(store_cell_get(value, i)));
+	return cells;
+}
+
+static json_t *
 hour_json(const uint8_t *hash_key G_GNUC_UNUSED, const struct store_bytes *key,
     const struct store_bytes *value)
 {
-	json_t *cells;
-
 	if (tally_key_hour(key) < 0 || value->length % 4)
 		return NULL;
-	cells = json_array();
-	for (uint32_t i = 0; i < value->length / 4; i++)
-		json_array_append_new(cells, json_integer(store_cell_get(value, i)));
 	return json_pack("{s:s, s:I, s:o}", "type", "hour", "hour", (json_int_t)tally_key_hour(key),
-	    "cells", cells);
+	    "cells", cells_json(value));
+}
+
+static json_t *
+domain_json(const uint8_t *hash_key G_GNUC_UNUSED, const struct store_bytes *key,
+    const struct store_bytes *value)
+{
+	char domain[DOMAINS_NAME_SIZE];
+	int64_t day;
+
+	if (!domains_key_decode(key, &day, domain) || value->length % 4)
+		return NULL;
+	return json_pack("{s:s, s:I, s:o, s:o}", "type", "domain", "day", (json_int_t)day, "domain",
+	    ctl_json_bytes(&(struct store_bytes){domain, strlen(domain)}), "cells",
+	    cells_json(value));
 }
 
 json_t *
@@ -245,6 +279,7 @@ ctl_json_record(const uint8_t hash_key[KEYEDHASH_KEY_SIZE], enum store_space spa
 	    [STORE_CLIENTS] = client_json,
 	    [STORE_ALLOWED] = allowed_json,
 	    [STORE_HOURS] = hour_json,
+	    [STORE_DOMAINS] = domain_json,
 	};
 	json_t *object = writers[space](hash_key, key, value);
 

@@ -8,12 +8,14 @@
  *	{"type":"header","format":"greylag policy records","version":1,"secret":HEX,"exported":TIME}
  *	{"type":"triplet","key":HEX,"place":PLACE,"sender":BYTES,"recipient":BYTES,"expires":TIME,
  *	    "overflow_until":TIME,"sightings":[{"network":NET,"pool":BYTES,"first":TIME,"last":TIME,
- *	    "passed":TIME,"attempts":N,"moved":BOOL,"observed":BOOL},...]}
+ *	    "passed":TIME,"attempts":N,"moved":BOOL,"observed":BOOL,"others":BOOL,
+ *	    "early":[SECONDS,...]},...]}
  *	{"type":"client","network":NET,"passes":N,"counted":TIME,"expires":TIME}
  *	{"type":"allowed","entry":TEXT,"since":TIME,"until":TIME,"expires":TIME}
  *	{"type":"expected","sender":BYTES,"recipient":BYTES,"since":TIME,"until":TIME,
  *	    "expires":TIME}
  *	{"type":"hour","hour":TIME/3600,"cells":[N,...],"expires":TIME}
+ *	{"type":"domain","day":TIME/86400,"domain":BYTES,"cells":[N,...],"expires":TIME}
  *
  * SECRET tells the stores' hash keys apart without giving them away. PLACE says what the record's
  * key holds besides the addresses: {"network":NET}, {"pool":BYTES} or, in most, null; by it a

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "policyd/ctl.h"
+#include "policyd/domains.h"
 #include "policyd/envelope.h"
 #include "policyd/tally.h"
 
@@ -82,6 +83,23 @@ read_network(json_t *object, const char *name, struct prefix *ret_network, GErro
 }
 
 static bool
+read_early(json_t *object, struct sighting *s, GError **error)
+{
+	json_t *early = json_object_get(object, "early"), *one;
+	size_t i;
+
+	if (early && (!json_is_array(early) || json_array_size(early) > TRIPLET_EARLY))
+		return ctl_fail(error, "\"early\" is no list of at most %d", TRIPLET_EARLY);
+	json_array_foreach(early, i, one)
+	{
+		if (!json_is_integer(one))
+			return ctl_fail(error, "\"early\" has something that is no number");
+		sighting_add_early(s, json_integer_value(one));
+	}
+	return true;
+}
+
+static bool
 read_sighting(
     struct ctl_record *record, json_t *object, struct sighting *ret_sighting, GError **error)
 {
@@ -104,6 +122,9 @@ read_sighting(
 	s.attempts = (uint32_t)attempts;
 	s.moved = json_is_true(json_object_get(object, "moved"));
 	s.observed = json_is_true(json_object_get(object, "observed"));
+	s.others = json_is_true(json_object_get(object, "others"));
+	if (!read_early(object, &s, error))
+		return false;
 	*ret_sighting = s;
 	return true;
 }
@@ -256,15 +277,11 @@ read_expected(
 }
 
 static bool
-read_hour(const struct ctl_json_reader *reader G_GNUC_UNUSED, struct ctl_record *record,
-    json_t *object, GError **error)
+read_cells(struct ctl_record *record, json_t *object, GError **error)
 {
 	json_t *cells = json_object_get(object, "cells"), *cell;
-	int64_t hour = 0;
 	size_t i;
 
-	if (!read_number(object, "hour", UINT32_MAX, &hour, error))
-		return false;
 	if (!json_is_array(cells) || json_array_size(cells) > STORE_CELLS_MAX)
 		return ctl_fail(error, "\"cells\" is no list of at most %d", STORE_CELLS_MAX);
 	record->n_cells = 0;
@@ -277,8 +294,35 @@ read_hour(const struct ctl_json_reader *reader G_GNUC_UNUSED, struct ctl_record 
 		record->cells[record->n_cells++] = (struct store_cell){
 		    .index = (uint32_t)i, .op = STORE_MAX, .delta = (int32_t)number};
 	}
+	return true;
+}
+
+static bool
+read_hour(const struct ctl_json_reader *reader G_GNUC_UNUSED, struct ctl_record *record,
+    json_t *object, GError **error)
+{
+	int64_t hour = 0;
+
+	if (!read_number(object, "hour", UINT32_MAX, &hour, error) ||
+	    !read_cells(record, object, error))
+		return false;
 	tally_key(hour, record->key);
 	record->key_length = TALLY_KEY_SIZE;
+	return true;
+}
+
+static bool
+read_domain(const struct ctl_json_reader *reader G_GNUC_UNUSED, struct ctl_record *record,
+    json_t *object, GError **error)
+{
+	struct store_bytes domain;
+	int64_t day = 0;
+
+	if (!read_number(object, "day", UINT32_MAX, &day, error) ||
+	    !read_bytes(record, object, "domain", DOMAINS_NAME_SIZE - 1, NULL, &domain, error) ||
+	    !read_cells(record, object, error))
+		return false;
+	record->key_length = domains_key(day, domain.data, record->key);
 	return true;
 }
 
@@ -318,6 +362,7 @@ read_record(
 	    {"allowed", STORE_ALLOWED, read_allowed},
 	    {"expected", STORE_ALLOWED, read_expected},
 	    {"hour", STORE_HOURS, read_hour},
+	    {"domain", STORE_DOMAINS, read_domain},
 	};
 	const char *type = json_string_value(json_object_get(object, "type"));
 
@@ -332,7 +377,7 @@ read_record(
 		       types[i].read(reader, record, object, error);
 	}
 	return ctl_fail(
-	    error, "\"type\" is none of header, triplet, client, allowed, expected, hour");
+	    error, "\"type\" is none of header, triplet, client, allowed, expected, hour, domain");
 }
 
 bool

@@ -42,8 +42,9 @@ merge_sighting(const struct greylist_rules *rules, int64_t now, const struct sig
 	if (!old->passed && !new->passed) {
 		merged = merge_waiting(rules, now, old, new);
 	} else {
+		if (new->first < old->first)
+			merged = *new;
 		merged.passed = earliest_pass(old, new);
-		merged.first = MIN(old->first, new->first);
 		merged.last = MAX(old->last, new->last);
 		merged.attempts = MAX(old->attempts, new->attempts);
 		merged.observed = !proven(old) && !proven(new);

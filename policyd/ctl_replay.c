@@ -15,7 +15,7 @@
 #define BUFFER_SIZE (2 * POLICY_REQUEST_MAX)
 
 static const enum store_space expiring[] = {
-    STORE_TRIPLETS, STORE_CLIENTS, STORE_REPUTATION, STORE_DELIVERIES};
+    STORE_TRIPLETS, STORE_CLIENTS, STORE_REPUTATION, STORE_DELIVERIES, STORE_DOMAINS};
 
 struct replay {
 	struct ctl *ctl;

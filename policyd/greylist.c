@@ -120,6 +120,7 @@ begin_sighting(
 	    .last = a->now,
 	    .attempts = 1,
 	    .observed = rules->observe,
+	    .others = a->others,
 	    .passed = rules->observe ? a->now : 0,
 	};
 }
@@ -144,6 +145,8 @@ first_attempt(const struct greylist_rules *rules, const struct greylist_attempt 
 	}
 	begin_sighting(rules, a, s);
 	outcome->verdict = GREYLIST_FIRST;
+	outcome->first = a->now;
+	outcome->others = a->others;
 	outcome->write = true;
 	outcome->wait = rules->delay;
 }
@@ -155,6 +158,8 @@ mend_times(struct sighting *s, int64_t now)
 	if (s->last <= now)
 		return;
 	s->last = now;
+	while (s->n_early && s->first + s->early[s->n_early - 1] > now)
+		s->n_early--;
 	s->first = MIN(s->first, now);
 	s->passed = MIN(s->passed, now);
 }
@@ -169,21 +174,26 @@ seen_before(const struct greylist_rules *rules, const struct greylist_attempt *a
 	outcome->verdict = sighting_verdict(rules, s, a->now);
 	outcome->by_name = !prefix_equal(&s->network, &a->network);
 	outcome->write = true;
+	outcome->age = a->now - s->first;
+	outcome->age_before = s->last - s->first;
 	switch (outcome->verdict) {
 	case GREYLIST_WINDOW_OVER:
+		outcome->age = outcome->age_before = 0;
 		begin_sighting(rules, a, s);
 		outcome->wait = rules->delay;
 		break;
 	case GREYLIST_EARLY:
-		outcome->wait = rules->delay - (a->now - s->first);
+		outcome->wait = rules->delay - outcome->age;
 		s->attempts += s->attempts < UINT32_MAX;
 		if (rules->observe) {
 			s->passed = a->now;
 			s->observed = true;
+		} else {
+			sighting_add_early(s, outcome->age);
 		}
 		break;
 	case GREYLIST_PASSED:
-		outcome->delayed = a->now - s->first;
+		outcome->delayed = outcome->age;
 		s->attempts += s->attempts < UINT32_MAX;
 		s->passed = a->now;
 		break;
@@ -197,6 +207,8 @@ seen_before(const struct greylist_rules *rules, const struct greylist_attempt *a
 		s->pool = a->pool;
 	s->last = a->now;
 	outcome->attempts = s->attempts;
+	outcome->first = s->first;
+	outcome->others = s->others;
 	outcome->proven = s->passed && !s->observed;
 }
 

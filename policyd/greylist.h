@@ -25,6 +25,7 @@ struct greylist_attempt {
 	struct prefix network;
 	struct store_bytes pool; /* see clientname_pool(); empty where a name must not match */
 	int64_t now;
+	bool others; /* if it is the first one, it is counted among the other domains' */
 };
 
 enum greylist_verdict {
@@ -38,12 +39,16 @@ enum greylist_verdict {
 
 struct greylist_outcome {
 	enum greylist_verdict verdict;
-	bool write;        /* the record has changed and must be stored */
-	bool by_name;      /* matched by the pool, from another network */
-	bool proven;       /* let in because a real retry had passed, now or before */
-	int64_t wait;      /* seconds until a retry would pass, if asked to retry */
-	int64_t delayed;   /* seconds since the first attempt, if passed */
-	uint32_t attempts; /* so far, with this one */
+	bool write;         /* the record has changed and must be stored */
+	bool by_name;       /* matched by the pool, from another network */
+	bool proven;        /* let in because a real retry had passed, now or before */
+	int64_t wait;       /* seconds until a retry would pass, if asked to retry */
+	int64_t delayed;    /* seconds since the first attempt, if passed */
+	uint32_t attempts;  /* so far, with this one */
+	int64_t first;      /* when the first one was; this one's time if it is that */
+	int64_t age;        /* seconds from the first one to this one */
+	int64_t age_before; /* and to the one before this one */
+	bool others;        /* the first one is counted among the other domains' */
 };
 
 /* RECORD may be NULL. *RET_RECORD is what shall be stored (its pointers are those of RECORD and

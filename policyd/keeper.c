@@ -14,8 +14,8 @@
 #define PASS_INTERVAL   600  /* seconds from the end of a pass over all records to the next */
 
 /* The spaces of which the daemon lets records go, in turn. */
-static const enum store_space expiring[] = {
-    STORE_TRIPLETS, STORE_CLIENTS, STORE_ALLOWED, STORE_HOURS, STORE_REPUTATION, STORE_DELIVERIES};
+static const enum store_space expiring[] = {STORE_TRIPLETS, STORE_CLIENTS, STORE_ALLOWED,
+    STORE_HOURS, STORE_REPUTATION, STORE_DELIVERIES, STORE_DOMAINS};
 
 struct keeper {
 	struct ev_loop *loop;

@@ -6,6 +6,7 @@ policyd_libpolicy_a_SOURCES = \
 	policyd/client.c policyd/client.h \
 	policyd/decision.c policyd/decision.h \
 	policyd/delivery.c policyd/delivery.h \
+	policyd/domains.c policyd/domains.h \
 	policyd/envelope.c policyd/envelope.h \
 	policyd/expected.c policyd/expected.h \
 	policyd/greylist.c policyd/greylist.h \

@@ -5,12 +5,14 @@
 
 #include "policyd/allowed.h"
 #include "policyd/client.h"
+#include "policyd/domains.h"
 #include "policyd/messages.h"
 
 struct policy {
 	struct store *store;
 	struct rules *rules;
 	struct messages *messages;
+	struct domains *domains;
 	struct allowed *allowed;
 	bool reading_allowed;
 	GPtrArray *spare; /* struct ask, for the next requests */
@@ -24,6 +26,7 @@ policy_new(struct store *store, struct rules *rules, unsigned messages)
 	policy->store = store;
 	policy->rules = rules_ref(rules);
 	policy->messages = messages_new(messages);
+	policy->domains = domains_new();
 	policy->spare = g_ptr_array_new_with_free_func(g_free);
 	return policy;
 }
@@ -35,6 +38,7 @@ policy_free(struct policy *policy)
 		return;
 	rules_unref(policy->rules);
 	messages_free(policy->messages);
+	domains_free(policy->domains);
 	allowed_free(policy->allowed);
 	g_ptr_array_unref(policy->spare);
 	g_free(policy);
@@ -262,6 +266,7 @@ struct triplet_job {
 	bool hashed;
 	struct store_bytes sender, recipient; /* for a new record; into the buffers below */
 	char sender_buffer[ENVELOPE_ADDRESS_SIZE], recipient_buffer[ENVELOPE_ADDRESS_SIZE];
+	char domain[DOMAINS_NAME_SIZE];  /* of the recipient, "" where it is not to be kept */
 	struct greylist_outcome outcome; /* the result */
 };
 
@@ -280,9 +285,12 @@ triplet_update(const struct store_bytes *old, struct store_change *change, void 
 		after.recipient = job->recipient;
 		after.hashed = job->hashed;
 	}
-	if (job->outcome.write)
-		store_change_put(change, bytes, triplet_encode(&after, bytes),
-		    greylist_expires(&job->rules, &after));
+	if (!job->outcome.write)
+		return;
+	store_change_put(
+	    change, bytes, triplet_encode(&after, bytes), greylist_expires(&job->rules, &after));
+	if (!job->rules.observe)
+		domains_count(change, &job->outcome, job->domain);
 }
 
 static void
@@ -306,6 +314,17 @@ job_set_addresses(struct triplet_job *job, const struct ask *ask)
 	job->recipient.data = job->recipient_buffer;
 }
 
+/* What a first attempt is counted as; a retry is counted where its first attempt was. */
+static void
+job_set_domain(struct triplet_job *job, const struct ask *ask)
+{
+	const char *domain = envelope_domain(ask->delivery.recipient_key);
+
+	g_strlcpy(job->domain, job->hashed ? "" : domain, sizeof job->domain);
+	job->attempt.others =
+	    job->domain[0] && !domains_by_name(ask->policy->domains, job->domain, ask->now);
+}
+
 static struct triplet_job *
 job_new(const struct ask *ask)
 {
@@ -316,6 +335,7 @@ job_new(const struct ask *ask)
 	g_strlcpy(job->pool, ask->pool, sizeof job->pool);
 	job->attempt.pool.data = job->pool;
 	job_set_addresses(job, ask);
+	job_set_domain(job, ask);
 	return job;
 }
 

@@ -13,11 +13,14 @@
  *0
  *	         ...
  *
- * Fields with their usual value are left out: no pool, last = first, one attempt.
+ * Fields with their usual value are left out: no pool, last = first, one attempt. Early retries
+ * are one field of numbers, each the seconds since the one before, in groups of 7 bits from the
+ * lowest on, all but a number's last with bit 7 set: 08 03 0a a0 01 is 10 s and 170 s.
  */
 #include "policyd/triplet.h"
 
 #include <string.h>
+#include <glib.h>
 
 #include "db/record.h"
 
@@ -40,9 +43,12 @@ enum sighting_tag {
 	TAG_PASSED, /* seconds after the first, plus one, so that it is never 0 */
 	TAG_ATTEMPTS,
 	TAG_FLAGS,
+	TAG_EARLY,
 };
 
-enum sighting_flag { FLAG_IPV6 = 1, FLAG_MOVED = 2, FLAG_OBSERVED = 4 };
+enum sighting_flag { FLAG_IPV6 = 1, FLAG_MOVED = 2, FLAG_OBSERVED = 4, FLAG_OTHERS = 8 };
+
+const uint32_t triplet_ages[TRIPLET_EARLY] = {1, 30, 60, 120, 300, 600, 1800, 3600};
 
 static const char *const state_names[TRIPLET_STATES] = {
     [TRIPLET_GREYLISTED] = "greylisted",
@@ -62,6 +68,79 @@ sighting_state(const struct sighting *sighting)
 	if (!sighting->passed)
 		return TRIPLET_GREYLISTED;
 	return sighting->observed ? TRIPLET_OBSERVED : TRIPLET_PASSED;
+}
+
+/* -- early retries -- */
+
+/* Which interval an age lies in, from 1 on; 0 for none. */
+static unsigned
+interval_of(uint32_t age)
+{
+	unsigned i = 0;
+
+	while (i < TRIPLET_EARLY && age >= triplet_ages[i])
+		i++;
+	return i;
+}
+
+void
+sighting_add_early(struct sighting *s, int64_t age)
+{
+	uint32_t offset = (uint32_t)CLAMP(age, 0, INT32_MAX);
+	unsigned last = s->n_early ? interval_of(s->early[s->n_early - 1]) : 0;
+
+	if (interval_of(offset) > last)
+		s->early[s->n_early++] = offset;
+}
+
+unsigned
+sighting_offsets(const struct sighting *s, uint32_t ret_offsets[TRIPLET_OFFSETS])
+{
+	uint32_t passed = (uint32_t)CLAMP(s->passed - s->first, 0, INT32_MAX);
+	unsigned n = s->n_early;
+
+	memcpy(ret_offsets, s->early, n * sizeof *ret_offsets);
+	if (s->passed && !s->observed && (n == 0 || passed > ret_offsets[n - 1]))
+		ret_offsets[n++] = passed;
+	return n;
+}
+
+/* False for what is no list of numbers, or a list of too many. */
+static bool
+early_decode(const struct record_field *field, struct sighting *s)
+{
+	uint64_t age = 0, step = 0;
+	unsigned shift = 0;
+
+	for (size_t i = 0; i < field->length; i++) {
+		step |= (uint64_t)(field->bytes[i] & 0x7f) << shift;
+		shift += 7;
+		if (field->bytes[i] & 0x80 && shift < 35)
+			continue;
+		age += step;
+		if (field->bytes[i] & 0x80 || age > INT32_MAX || s->n_early == TRIPLET_EARLY)
+			return false;
+		sighting_add_early(s, (int64_t)age);
+		step = shift = 0;
+	}
+	return shift == 0;
+}
+
+static void
+early_encode(struct record_writer *writer, const struct sighting *s)
+{
+	uint8_t bytes[TRIPLET_EARLY * 5];
+	size_t used = 0;
+
+	for (unsigned i = 0; i < s->n_early; i++) {
+		uint32_t step = s->early[i] - (i ? s->early[i - 1] : 0);
+
+		for (; step > 0x7f; step >>= 7)
+			bytes[used++] = (uint8_t)(step | 0x80);
+		bytes[used++] = (uint8_t)step;
+	}
+	if (used)
+		record_write_bytes(writer, TAG_EARLY, bytes, used);
 }
 
 /* -- keys -- */
@@ -147,6 +226,11 @@ sighting_decode(const struct record_field *field, struct sighting *ret_sighting)
 		case TAG_PASSED: passed = record_number(&reader, &f); break;
 		case TAG_ATTEMPTS: s.attempts = (uint32_t)record_number(&reader, &f); break;
 		case TAG_FLAGS: flags = record_number(&reader, &f); break;
+		case TAG_EARLY:
+			s.n_early = 0;
+			if (!early_decode(&f, &s))
+				return false;
+			break;
 		}
 	}
 	/* No time reaches as far as 2^40 s: larger numbers are no times, and would overflow. */
@@ -160,6 +244,7 @@ sighting_decode(const struct record_field *field, struct sighting *ret_sighting)
 	s.passed = passed ? s.first + (int64_t)passed - 1 : 0;
 	s.moved = flags & FLAG_MOVED;
 	s.observed = flags & FLAG_OBSERVED;
+	s.others = flags & FLAG_OTHERS;
 	*ret_sighting = s;
 	return true;
 }
@@ -229,7 +314,8 @@ sighting_encode(struct record_writer *writer, const struct sighting *s)
 	uint8_t bytes[512];
 	struct record_writer w;
 	unsigned flags = (s->network.address.family == ADDRESS_IPV6 ? FLAG_IPV6 : 0u) |
-			 (s->moved ? FLAG_MOVED : 0u) | (s->observed ? FLAG_OBSERVED : 0u);
+			 (s->moved ? FLAG_MOVED : 0u) | (s->observed ? FLAG_OBSERVED : 0u) |
+			 (s->others ? FLAG_OTHERS : 0u);
 
 	record_writer_init(&w, bytes, sizeof bytes);
 	network_encode(&w, &s->network);
@@ -244,6 +330,7 @@ sighting_encode(struct record_writer *writer, const struct sighting *s)
 		record_write_number(&w, TAG_ATTEMPTS, s->attempts);
 	if (flags)
 		record_write_number(&w, TAG_FLAGS, flags);
+	early_encode(&w, s);
 	record_write_bytes(writer, TAG_SIGHTING, bytes, w.used);
 }
 

@@ -22,6 +22,18 @@
 
 #define TRIPLET_ADDRESS_HASH_SIZE 8
 
+/*
+ * Of the retries that came too early a sighting keeps the first one in each interval between
+ * these ages, in seconds: from 1 to 29, from 30 to 59, ... from 3600 on. So the first attempt
+ * that came no earlier than one of these ages is always known, up to the one that passed, however
+ * often a client knocks.
+ */
+#define TRIPLET_EARLY 8
+extern const uint32_t triplet_ages[TRIPLET_EARLY];
+
+/* The early ones, and the one that passed. */
+#define TRIPLET_OFFSETS (TRIPLET_EARLY + 1)
+
 /* Attempts from one network. Times are seconds since 1970. */
 struct sighting {
 	struct prefix network;   /* of the first attempt */
@@ -32,6 +44,10 @@ struct sighting {
 	uint32_t attempts;       /* the first one and the retries that came too early */
 	bool moved;              /* a retry came from another network than the first attempt */
 	bool observed;           /* let in by observe mode, without having had to retry */
+	bool others;             /* its first attempt is counted among the other domains' */
+	/* When early retries came, in seconds after the first attempt, ascending. */
+	unsigned n_early;
+	uint32_t early[TRIPLET_EARLY];
 };
 
 struct triplet {
@@ -49,6 +65,14 @@ enum triplet_state { TRIPLET_GREYLISTED, TRIPLET_PASSED, TRIPLET_OBSERVED, TRIPL
 
 const char *triplet_state_name(enum triplet_state state);
 enum triplet_state sighting_state(const struct sighting *sighting);
+
+/* Remembers an early retry, AGE seconds after the first attempt, if it is the first of its
+ * interval. */
+void sighting_add_early(struct sighting *sighting, int64_t age);
+
+/* When retries came, the one that passed among them, ascending and each once, in seconds after the
+ * first attempt. Returns how many. */
+unsigned sighting_offsets(const struct sighting *sighting, uint32_t ret_offsets[TRIPLET_OFFSETS]);
 
 /* The record's key. PLACE is NULL for the pair's own record; a null sender's key has the client's
  * network in it (its bounces have nothing else that tells them apart), and so has an overflow

@@ -51,6 +51,8 @@ check_same(const struct triplet *a, const struct triplet *b)
 		g_assert_true(s->first == z->first && s->last == z->last && s->passed == z->passed);
 		g_assert_cmpuint(s->attempts, ==, z->attempts);
 		g_assert_true(s->moved == z->moved && s->observed == z->observed);
+		g_assert_true(s->others == z->others && s->n_early == z->n_early);
+		g_assert_true(memcmp(s->early, z->early, s->n_early * sizeof *s->early) == 0);
 	}
 }
 
@@ -69,6 +71,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	for (unsigned i = 0; i < t.n_sightings; i++) {
 		check_inside(&t.sightings[i].pool, data, size);
 		g_assert_true(sighting_state(&t.sightings[i]) < TRIPLET_STATES);
+		g_assert_cmpuint(t.sightings[i].n_early, <=, TRIPLET_EARLY);
 	}
 	if (is_encodable(&t)) {
 		encoded.length = triplet_encode(&t, bytes);

@@ -53,6 +53,11 @@ TESTS += tests/unit/test_messages
 tests_unit_test_messages_SOURCES = tests/unit/test_messages.c
 tests_unit_test_messages_LDADD = $(POLICYD_LIBS)
 
+check_PROGRAMS += tests/unit/test_domains
+TESTS += tests/unit/test_domains
+tests_unit_test_domains_SOURCES = tests/unit/test_domains.c
+tests_unit_test_domains_LDADD = $(POLICYD_LIBS)
+
 check_PROGRAMS += tests/unit/test_expected
 TESTS += tests/unit/test_expected
 tests_unit_test_expected_SOURCES = tests/unit/test_expected.c

@@ -11,6 +11,7 @@
 #include "policyd/ctl_foreign.h"
 #include "policyd/ctl_json.h"
 #include "policyd/ctl_merge.h"
+#include "policyd/domains.h"
 
 #define T0 1795000000
 
@@ -110,7 +111,11 @@ full_triplet(void)
 	t.sightings[0].pool = text_bytes("example.org");
 	t.sightings[0].moved = true;
 	t.sightings[0].attempts = 4000000000U;
+	sighting_add_early(&t.sightings[0], 20);
+	sighting_add_early(&t.sightings[0], 45);
 	t.sightings[1] = sighting_of("2001:db8::/64", T0, 0);
+	sighting_add_early(&t.sightings[1], 20);
+	t.sightings[1].others = true;
 	t.sightings[2] = sighting_of("198.51.100.0/24", T0, T0);
 	t.sightings[2].observed = true;
 	return t;
@@ -194,6 +199,7 @@ test_json_other_records(void)
 	uint8_t key[CLIENT_KEY_MAX], bytes[64], again[64];
 	static const uint8_t hour[] = {0, 7, 0x9c, 0x4e},
 			     cells[] = {0, 0, 0, 3, 0x7f, 0xff, 0xff, 0xff};
+	uint8_t domain[DOMAINS_KEY_MAX];
 	struct store_bytes value;
 	struct ctl_record record;
 
@@ -219,6 +225,12 @@ test_json_other_records(void)
 	g_assert_cmpint(record.cells[0].delta, ==, 3);
 	g_assert_cmpint(record.cells[1].delta, ==, INT32_MAX);
 	g_assert_cmpint(record.cells[1].op, ==, STORE_MAX);
+
+	g_assert_true(through_json(our_key, other_key, STORE_DOMAINS,
+	    &(struct store_bytes){domain, domains_key(20775, "example.net", domain)},
+	    &(struct store_bytes){cells, sizeof cells}, &record));
+	assert_bytes(record.key, record.key_length, domain, 4 + strlen("example.net"));
+	g_assert_cmpuint(record.n_cells, ==, 2);
 	ctl_record_clear(&record);
 }
 

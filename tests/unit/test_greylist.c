@@ -305,6 +305,47 @@ test_any_sequence(void)
 	g_rand_free(random);
 }
 
+/* Whenever a client knocks: the first attempt at or after each age is known, as is how old the
+ * attempt is and the one before it. */
+static void
+test_ages(void)
+{
+	GRand *random = g_rand_new_with_seed(6);
+
+	for (int round = 0; round < 300; round++) {
+		struct world world = {.rules = usual};
+		struct triplet t;
+		struct greylist_outcome o = attempt(&world, T0, A, NULL);
+		int64_t all[400], age = 0;
+		unsigned n = 0, n_offsets;
+		uint32_t offsets[TRIPLET_OFFSETS];
+
+		world.rules.delay = g_rand_int_range(random, 0, 8000);
+		do {
+			int64_t before = age;
+
+			age += g_rand_int_range(random, 0, round % 3 ? 600 : 40);
+			o = attempt(&world, T0 + age, A, NULL);
+			all[n++] = age;
+			g_assert_cmpint(o.first, ==, T0);
+			g_assert_cmpint(o.age, ==, age);
+			g_assert_cmpint(o.age_before, ==, before);
+		} while (o.verdict == GREYLIST_EARLY && n < G_N_ELEMENTS(all));
+		g_assert_true(triplet_decode(&(struct store_bytes){world.bytes, world.length}, &t));
+		n_offsets = sighting_offsets(&t.sightings[0], offsets);
+		for (unsigned i = 0; i < TRIPLET_EARLY; i++) {
+			int64_t expected = -1, got = -1;
+
+			for (unsigned j = n; j-- > 0;)
+				expected = all[j] >= triplet_ages[i] ? all[j] : expected;
+			for (unsigned j = n_offsets; j-- > 0;)
+				got = offsets[j] >= triplet_ages[i] ? offsets[j] : got;
+			g_assert_cmpint(got, ==, expected);
+		}
+	}
+	g_rand_free(random);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -325,5 +366,6 @@ main(int argc, char **argv)
 	g_test_add_func("/greylist/a-match-by-name-is-told", test_match_by_name_is_told);
 	g_test_add_func("/greylist/a-record-goes-when-all-in-it-is-over", test_expiry);
 	g_test_add_func("/greylist/any-sequence-keeps-the-bounds", test_any_sequence);
+	g_test_add_func("/greylist/ages", test_ages);
 	return g_test_run();
 }

@@ -212,9 +212,9 @@ static void
 test_spaces_are_apart(struct fixture *f, gconstpointer data G_GNUC_UNUSED)
 {
 	put(f->store, "k", "triplet", NOW);
-	assert_value(f->store, STORE_CLIENTS, "k", NULL);
-	assert_value(f->store, STORE_MODEL, "k", NULL);
-	assert_value(f->store, STORE_TRIPLETS, "k", "triplet");
+	for (int space = 0; space < STORE_SPACES; space++)
+		assert_value(f->store, (enum store_space)space, "k",
+		    space == STORE_TRIPLETS ? "triplet" : NULL);
 }
 
 static void

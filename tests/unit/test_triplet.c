@@ -26,6 +26,10 @@ assert_same_sighting(const struct sighting *a, const struct sighting *b)
 	g_assert_cmpuint(a->attempts, ==, b->attempts);
 	g_assert_cmpint(a->moved, ==, b->moved);
 	g_assert_cmpint(a->observed, ==, b->observed);
+	g_assert_cmpint(a->others, ==, b->others);
+	g_assert_cmpuint(a->n_early, ==, b->n_early);
+	for (unsigned i = 0; i < a->n_early; i++)
+		g_assert_cmpuint(a->early[i], ==, b->early[i]);
 }
 
 static void
@@ -66,6 +70,11 @@ full_triplet(void)
 		t.sightings[i].attempts = UINT32_MAX;
 		t.sightings[i].moved = i & 1;
 		t.sightings[i].observed = i & 2;
+		t.sightings[i].others = i & 4;
+		for (unsigned j = 0; j < TRIPLET_EARLY; j++)
+			sighting_add_early(&t.sightings[i],
+			    j < TRIPLET_EARLY - 1 ? triplet_ages[j] + i : INT32_MAX);
+		g_assert_cmpuint(t.sightings[i].n_early, ==, TRIPLET_EARLY);
 	}
 	return t;
 }
@@ -103,6 +112,41 @@ test_documented_bytes(void)
 
 	t.sightings[0].passed = t.sightings[0].last = t.sightings[0].first + 61;
 	assert_same_bytes(bytes, triplet_encode(&t, bytes), expected, sizeof expected);
+}
+
+/* Retries are kept by their interval, and cost a record without early ones nothing. */
+static void
+test_early(void)
+{
+	static const uint8_t expected[] = {0x08, 0x03, 0x0a, 0xa0, 0x01};
+	struct triplet t = {.sender = {"bob@example.org", 15},
+	    .recipient = {"al@example.net", 14},
+	    .n_sightings = 1,
+	    .sightings = {sighting("192.0.2.0/24")}};
+	struct sighting *s = &t.sightings[0];
+	uint8_t bytes[TRIPLET_RECORD_MAX];
+	uint32_t offsets[TRIPLET_OFFSETS];
+	size_t without;
+
+	s->attempts = 4;
+	s->last = s->first + 400;
+	s->passed = s->first + 400;
+	without = triplet_encode(&t, bytes);
+	sighting_add_early(s, 0);
+	g_assert_cmpuint(triplet_encode(&t, bytes), ==, without);
+	sighting_add_early(s, 10);
+	sighting_add_early(s, 29);
+	sighting_add_early(s, 170);
+	sighting_add_early(s, 100);
+	g_assert_cmpuint(triplet_encode(&t, bytes), ==, without + sizeof expected);
+	assert_same_bytes(bytes + without, sizeof expected, expected, sizeof expected);
+	assert_round_trip(&t);
+	g_assert_cmpuint(sighting_offsets(s, offsets), ==, 3);
+	g_assert_cmpuint(offsets[0], ==, 10);
+	g_assert_cmpuint(offsets[1], ==, 170);
+	g_assert_cmpuint(offsets[2], ==, 400);
+	s->observed = true;
+	g_assert_cmpuint(sighting_offsets(s, offsets), ==, 2);
 }
 
 /* Any bytes are a record or are not; none read past their end (the sanitizers look on). */
@@ -178,6 +222,7 @@ main(int argc, char **argv)
 	g_test_init(&argc, &argv, NULL);
 	g_test_add_func("/triplet/round-trip-loses-nothing", test_round_trip);
 	g_test_add_func("/triplet/bytes-are-as-documented", test_documented_bytes);
+	g_test_add_func("/triplet/early-retries-are-kept-by-their-interval", test_early);
 	g_test_add_func("/triplet/damaged-records-are-refused", test_damaged_records_are_refused);
 	g_test_add_func("/triplet/keys-differ-by-every-part", test_keys);
 	g_test_add_func("/triplet/records-are-small", test_size);

@@ -60,26 +60,31 @@ attribute(GString *out, const char *name, double value)
 	g_string_append_c(out, '"');
 }
 
+/* An element with four numbers, which NAMES tells. */
+static void
+element(GString *out, const char *tag, const char *css_class, const char *const names[4],
+    const double values[4])
+{
+	g_string_append_printf(out, "<%s class=\"%s\"", tag, css_class);
+	for (int i = 0; i < 4; i++)
+		attribute(out, names[i], values[i]);
+	g_string_append(out, "/>");
+}
+
 static void
 line(GString *out, const char *css_class, double x1, double y1, double x2, double y2)
 {
-	g_string_append_printf(out, "<line class=\"%s\"", css_class);
-	attribute(out, "x1", x1);
-	attribute(out, "y1", y1);
-	attribute(out, "x2", x2);
-	attribute(out, "y2", y2);
-	g_string_append(out, "/>");
+	static const char *const names[] = {"x1", "y1", "x2", "y2"};
+
+	element(out, "line", css_class, names, (const double[]){x1, y1, x2, y2});
 }
 
 static void
 rectangle(GString *out, const char *css_class, double x, double y, double width, double height)
 {
-	g_string_append_printf(out, "<rect class=\"%s\"", css_class);
-	attribute(out, "x", x);
-	attribute(out, "y", y);
-	attribute(out, "width", width);
-	attribute(out, "height", height);
-	g_string_append(out, "/>");
+	static const char *const names[] = {"x", "y", "width", "height"};
+
+	element(out, "rect", css_class, names, (const double[]){x, y, width, height});
 }
 
 static void

@@ -14,8 +14,4 @@
  */
 void http_page_render(const struct view *view, GString *out);
 
-/* Seconds as people say it: "4 min 12 s", "3 h 5 min", "2 d 4 h". No line breaks
- * between a number and its unit. */
-char *http_page_duration(double seconds);
-
 #endif

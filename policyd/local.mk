@@ -14,10 +14,12 @@ policyd_libpolicy_a_SOURCES = \
 	policyd/http.c policyd/http.h \
 	policyd/http_assets.c policyd/http_assets.h \
 	policyd/http_chart.c policyd/http_chart.h \
+	policyd/http_charts.c policyd/http_charts.h \
 	policyd/http_host.c policyd/http_host.h \
 	policyd/http_metrics.c policyd/http_metrics.h \
 	policyd/http_page.c policyd/http_page.h \
 	policyd/http_stats.c policyd/http_stats.h \
+	policyd/http_words.c policyd/http_words.h \
 	policyd/keeper.c policyd/keeper.h \
 	policyd/learned.c policyd/learned.h \
 	policyd/listener.c policyd/listener.h \

@@ -12,6 +12,7 @@
 #include "policyd/http_host.h"
 #include "policyd/http_metrics.h"
 #include "policyd/http_page.h"
+#include "policyd/http_words.h"
 #include "policyd/http_stats.h"
 #include "policyd/view.h"
 
@@ -466,7 +467,7 @@ durations_read_well(void)
 	    {61, "1 min 1 s"}, {3600, "1 h"}, {11100, "3 h 5 min"}, {187200, "2 d 4 h"}};
 
 	for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
-		g_autofree char *text = http_page_duration(cases[i].seconds);
+		g_autofree char *text = words_duration(cases[i].seconds);
 		g_auto(GStrv) parts = g_strsplit(text, "\xc2\xa0", -1);
 		g_autofree char *plain = g_strjoinv(" ", parts);
 

@@ -17,9 +17,12 @@ db_libdb_a_SOURCES = \
 if REDIS
 db_libdb_a_SOURCES += \
 	db/store_redis.c \
+	db/store_redis_batch.c \
 	db/store_redis_care.c \
 	db/store_redis_link.c db/store_redis_link.h \
 	db/store_redis_op.c db/store_redis_op.h \
+	db/store_redis_pack.c db/store_redis_pack.h \
+	db/store_redis_place.c db/store_redis_place.h \
 	db/store_redis_scan.c \
 	db/store_redis_script.c db/store_redis_script.h \
 	db/store_redis_update.c \

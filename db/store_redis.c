@@ -1,7 +1,8 @@
 /*
  * redis: a server that several hosts share. Keys are
  *
- *	greylag:{ENVIRONMENT}:SPACE:KEY    a record, as other drivers keep it
+ *	greylag:{ENVIRONMENT}:SPACE:KEY    a record, as other drivers keep it; tokens, messages and
+ *	                                   slots are kept in another way (store_redis_place.h)
  *	greylag:{ENVIRONMENT}:meta         a byte of schema version, 16 bytes of hash key
  *	greylag:{ENVIRONMENT}:SPACE        a set of the keys of a space that is read whole
  *
@@ -11,13 +12,15 @@
  * An update reads, asks its function, and sends what that said to a script which first compares
  * the record with what was read; if it differs, the script hands back what is there, and the
  * function is asked again. Updates of one key in this process wait for each other, so that only
- * another host's can come between.
+ * another host's can come between. What is too large for a script is written by a thread
+ * (store_redis_batch.c).
  */
 #include "config.h"
 
 #include <string.h>
 
 #include "db/store_redis_op.h"
+#include "db/store_redis_pack.h"
 
 #define SCHEMA      1
 #define CLOSE_LIMIT (G_TIME_SPAN_SECOND * 5)
@@ -25,22 +28,37 @@
 
 /* -- reads -- */
 
+/* A packed value, unpacked into memory that is used again. */
+static void
+give_value(struct redis_op *op, size_t index, const redisReply *reply, GByteArray *unpacked)
+{
+	struct store_bytes bytes = {reply->str, reply->len};
+
+	if (redis_is_packed(op->space)) {
+		if (!redis_unpack(bytes.data, bytes.length, unpacked)) {
+			op->value(op->context, index, STORE_CORRUPT, NULL);
+			return;
+		}
+		bytes = (struct store_bytes){unpacked->data, unpacked->len};
+	}
+	op->value(op->context, index, STORE_OK, &bytes);
+}
+
 static void
 get_finish(struct redis_op *op, enum store_result result, const redisReply *reply)
 {
+	g_autoptr(GByteArray) unpacked = g_byte_array_new();
+
 	for (size_t i = 0; i < op->n_keys; i++) {
 		const redisReply *one = reply && i < reply->elements ? reply->element[i] : NULL;
-		struct store_bytes bytes;
 
-		if (!one) {
+		if (!one)
 			op->value(
 			    op->context, i, result == STORE_OK ? STORE_CORRUPT : result, NULL);
-		} else if (one->type != REDIS_REPLY_STRING) {
+		else if (one->type != REDIS_REPLY_STRING)
 			op->value(op->context, i, STORE_NOT_FOUND, NULL);
-		} else {
-			bytes = (struct store_bytes){one->str, one->len};
-			op->value(op->context, i, STORE_OK, &bytes);
-		}
+		else
+			give_value(op, i, one, unpacked);
 	}
 }
 
@@ -49,18 +67,31 @@ redis_get_many(struct store *store, enum store_space space, const struct store_b
     size_t n_keys, unsigned timeout, store_value_fn value, void *context)
 {
 	struct redis_op *op = redis_op_new(redis_of(store), timeout);
+	bool fields = redis_buckets(space) > 0;
 
 	op->finish = get_finish;
+	op->space = space;
 	op->n_keys = n_keys;
 	op->value = value;
 	op->context = context;
-	redis_argv_begin(op);
-	redis_argv_text(op, "MGET");
+	if (!n_keys) {
+		redis_op_refuse(op, STORE_OK);
+		return;
+	}
+	if (fields) {
+		redis_argv_script(op, REDIS_SCRIPT_FIELDS);
+		redis_argv_number(op, (int64_t)n_keys);
+	} else {
+		redis_argv_begin(op);
+		redis_argv_text(op, "MGET");
+	}
 	for (size_t i = 0; i < n_keys; i++)
 		redis_argv_key(op, space, keys[i]);
+	for (size_t i = 0; i < n_keys && fields; i++)
+		redis_argv_field(op, space, keys[i]);
 	if (!redis_op_send_argv(op))
 		redis_op_refuse(op, STORE_UNAVAILABLE);
-	else
+	else if (!fields)
 		g_clear_pointer(&op->argv, g_ptr_array_unref);
 }
 
@@ -140,6 +171,7 @@ open_meta(struct store_redis *r, bool create, int64_t *ret_clock, GError **error
 static void
 redis_free(struct store_redis *r)
 {
+	redis_batch_stop(r);
 	redis_link_free(r->link);
 	redis_address_clear(&r->address);
 	for (unsigned i = 0; i < REDIS_SCRIPTS; i++)
@@ -217,6 +249,7 @@ redis_close(struct store *store)
 		redis_dispatch(store);
 	}
 	redis_link_down(r->link);
+	redis_batch_stop(r);
 	while (redis_outstanding(store))
 		redis_op_woken(r);
 	redis_free(r);

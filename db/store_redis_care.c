@@ -27,12 +27,15 @@ take_counts(const redisReply *reply, struct store_status *status)
 	uint64_t seen = (uint64_t)MAX(reply->element[2]->integer, 1);
 
 	status->approximate = reply->element[0]->integer == 1;
-	for (size_t i = 3; i + 1 < reply->elements; i += 2)
+	for (size_t i = 3; i + 1 < reply->elements; i += 2) {
+		const char *name = reply->element[i]->str;
+		bool scaled = status->approximate && *name != '=';
+		uint64_t number = (uint64_t)reply->element[i + 1]->integer;
+
 		for (unsigned s = 0; s < STORE_SPACES; s++)
-			if (strcmp(store_spaces[s].name, reply->element[i]->str) == 0)
-				status->records[s] = (uint64_t)reply->element[i + 1]->integer *
-						     (status->approximate ? total : 1) /
-						     (status->approximate ? seen : 1);
+			if (strcmp(store_spaces[s].name, name + (*name == '=')) == 0)
+				status->records[s] = scaled ? number * total / seen : number;
+	}
 }
 
 static enum store_result

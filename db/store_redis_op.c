@@ -4,8 +4,6 @@
 
 #include <string.h>
 
-static const char *const environments[] = {[STORE_POLICY] = "policy", [STORE_TOKEN] = "token"};
-
 /* -- operations -- */
 
 struct redis_op *
@@ -28,6 +26,7 @@ static void
 op_free(struct redis_op *op)
 {
 	g_clear_pointer(&op->key, g_bytes_unref);
+	g_clear_pointer(&op->field, g_bytes_unref);
 	g_clear_pointer(&op->old, g_bytes_unref);
 	g_clear_pointer(&op->argv, g_ptr_array_unref);
 	g_clear_pointer(&op->lengths, g_array_unref);
@@ -85,6 +84,7 @@ redis_op_woken(void *context)
 
 	while ((op = g_queue_pop_head(&r->refused)))
 		redis_op_answer(op, op->refusal, NULL);
+	redis_batch_collect(r);
 }
 
 void
@@ -135,18 +135,29 @@ static const struct {
     {"BUSY", STORE_UNAVAILABLE, true},
 };
 
+enum store_result
+redis_refusal(const char *text, bool *ret_down)
+{
+	for (size_t i = 0; i < G_N_ELEMENTS(refusals); i++) {
+		if (g_str_has_prefix(text, refusals[i].prefix)) {
+			*ret_down = refusals[i].down;
+			return refusals[i].result;
+		}
+	}
+	*ret_down = false;
+	return STORE_UNAVAILABLE;
+}
+
 static enum store_result
 refused(struct store_redis *r, const char *text)
 {
+	bool down;
+	enum store_result result = redis_refusal(text, &down);
+
 	redis_link_complain(text);
-	for (size_t i = 0; i < G_N_ELEMENTS(refusals); i++) {
-		if (!g_str_has_prefix(text, refusals[i].prefix))
-			continue;
-		if (refusals[i].down)
-			redis_link_down(r->link);
-		return refusals[i].result;
-	}
-	return STORE_UNAVAILABLE;
+	if (down)
+		redis_link_down(r->link);
+	return result;
 }
 
 void
@@ -215,25 +226,6 @@ redis_argv_number(struct redis_op *op, int64_t number)
 	redis_argv_take(op, text, strlen(text));
 }
 
-char *
-redis_space_prefix(enum store_space space)
-{
-	return g_strdup_printf("greylag:{%s}:%s:", environments[store_spaces[space].environment],
-	    store_spaces[space].name);
-}
-
-GBytes *
-redis_full_key(enum store_space space, struct store_bytes key, size_t *ret_bare)
-{
-	char *prefix = redis_space_prefix(space);
-	size_t length = strlen(prefix);
-
-	*ret_bare = length;
-	prefix = g_realloc(prefix, length + key.length + 1);
-	memcpy(prefix + length, key.data, key.length);
-	return g_bytes_new_take(prefix, length + key.length);
-}
-
 void
 redis_argv_key(struct redis_op *op, enum store_space space, struct store_bytes key)
 {
@@ -242,6 +234,14 @@ redis_argv_key(struct redis_op *op, enum store_space space, struct store_bytes k
 	void *data = g_bytes_unref_to_data(bytes, &length);
 
 	redis_argv_take(op, data, length);
+}
+
+void
+redis_argv_field(struct redis_op *op, enum store_space space, struct store_bytes key)
+{
+	size_t length = redis_buckets(space) ? key.length : 0;
+
+	redis_argv_take(op, length ? g_memdup2(key.data, length) : g_strdup(""), length);
 }
 
 bool

@@ -7,10 +7,11 @@
 
 #include "db/store_driver.h"
 #include "db/store_redis_link.h"
+#include "db/store_redis_place.h"
 #include "db/store_redis_script.h"
 #include "db/store_redis_uri.h"
 
-#define REDIS_TRIES 16
+#define REDIS_TRIES 64
 
 struct store_redis {
 	struct store store;
@@ -25,6 +26,8 @@ struct store_redis {
 	int64_t next_status;
 	char *sha[REDIS_SCRIPTS];
 	int64_t alarm;
+	struct redis_batcher *batcher; /* NULL until there is a batch */
+	bool closing;                  /* no more batches */
 };
 
 struct redis_op {
@@ -35,10 +38,12 @@ struct redis_op {
 	bool writing;     /* the change is with the server */
 	unsigned waiting_replies, tries;
 	enum store_result refusal;
+	char *complaint; /* of the server's, to be logged */
 
 	enum store_space space;
-	GBytes *key; /* with its prefix, of an update */
-	size_t bare; /* where the key proper begins */
+	GBytes *key;   /* with its prefix, of an update */
+	size_t bare;   /* where the key proper begins, if it is no field */
+	GBytes *field; /* of a hash, or NULL */
 	store_update_fn update;
 	void *job;
 	GDestroyNotify free_job;
@@ -53,6 +58,8 @@ struct redis_op {
 	void *context;
 	store_record_fn record;
 	struct store_cursor *cursor;
+	unsigned limit; /* of a scan's step */
+	bool malformed; /* what the scan saw */
 	uint64_t *ret_expired;
 };
 
@@ -87,11 +94,12 @@ void redis_argv_take(struct redis_op *op, void *data, size_t length);
 void redis_argv_text(struct redis_op *op, const char *text);
 void redis_argv_number(struct redis_op *op, int64_t number);
 void redis_argv_key(struct redis_op *op, enum store_space space, struct store_bytes key);
+/* What redis_argv_key() does not name: a field, or nothing. */
+void redis_argv_field(struct redis_op *op, enum store_space space, struct store_bytes key);
 void redis_argv_script(struct redis_op *op, enum redis_script script);
 
-char *redis_space_prefix(enum store_space space);
-/* *RET_BARE is where the key proper begins. */
-GBytes *redis_full_key(enum store_space space, struct store_bytes key, size_t *ret_bare);
+/* What a server's refusal means, and whether it serves nobody for now. */
+enum store_result redis_refusal(const char *text, bool *ret_down);
 
 /* -- parts of the driver -- */
 
@@ -99,6 +107,19 @@ void redis_update(struct store *store, enum store_space space, struct store_byte
     store_update_fn update, void *job, GDestroyNotify free_job, const struct store_call *call);
 /* The update that is first in its key's queue goes on. */
 void redis_update_start(struct redis_op *op);
+
+/*
+ * An update that is too large for a script, or whose cells are packed: a thread with a connection
+ * of its own reads what is added to, watches for other writers, and writes all of it in one
+ * transaction (store_redis_batch.c). It asks the operation's function itself.
+ */
+void redis_batch_start(struct redis_op *op);
+/* Answers those that are done. */
+void redis_batch_collect(struct store_redis *r);
+/* Waits for the one that is under way. */
+void redis_batch_stop(struct store_redis *r);
+/* The key proper of an update. */
+struct store_bytes redis_op_bare_key(const struct redis_op *op);
 
 void redis_scan(struct store *store, enum store_space space, struct store_cursor *cursor,
     unsigned limit, store_record_fn record, const struct store_call *call);

@@ -64,6 +64,7 @@ argv_step(struct redis_op *op, const struct store_step *step)
 	redis_argv_text(op, kinds[step->kind]);
 	redis_argv_number(op, step->expires);
 	redis_argv_take(op, value ? value : g_strdup(""), length);
+	redis_argv_field(op, step->space, step->key);
 }
 
 static void
@@ -80,6 +81,7 @@ send_change(struct redis_op *op)
 	for (guint i = 0; i < change->steps->len; i++)
 		redis_argv_key(op, steps[i].space, steps[i].key);
 	argv_wanted(op);
+	redis_argv_field(op, op->space, redis_op_bare_key(op));
 	for (guint i = 0; i < change->steps->len; i++)
 		argv_step(op, &steps[i]);
 	op->writing = redis_op_send_argv(op);
@@ -87,22 +89,48 @@ send_change(struct redis_op *op)
 		redis_op_refuse(op, STORE_UNAVAILABLE);
 }
 
+struct store_bytes
+redis_op_bare_key(const struct redis_op *op)
+{
+	struct store_bytes key;
+	const char *data;
+
+	if (op->field) {
+		key.data = g_bytes_get_data(op->field, &key.length);
+		return key;
+	}
+	data = g_bytes_get_data(op->key, &key.length);
+	return (struct store_bytes){data + op->bare, key.length - op->bare};
+}
+
+/* More than that would keep others waiting for the script. */
+#define SCRIPT_STEPS 64
+
+static bool
+is_for_batch(const struct store_change *change)
+{
+	bool packed = false;
+
+	for (guint i = 0; i < change->steps->len; i++)
+		packed |= redis_is_packed(g_array_index(change->steps, struct store_step, i).space);
+	return packed || change->steps->len > SCRIPT_STEPS;
+}
+
 /* Asks the function what shall be, and sends it. */
 static void
 run_update(struct redis_op *op)
 {
 	struct store_change *change = &op->redis->change;
-	struct store_bytes old, key;
-	const char *data = g_bytes_get_data(op->key, &key.length);
+	struct store_bytes old;
 
-	key.data = data + op->bare;
-	key.length -= op->bare;
 	if (op->old)
 		old.data = g_bytes_get_data(op->old, &old.length);
-	store_change_begin(change, op->space, key);
+	store_change_begin(change, op->space, redis_op_bare_key(op));
 	op->update(op->old ? &old : NULL, change, op->job);
 	if (change->refused)
 		redis_op_refuse(op, STORE_UNAVAILABLE);
+	else if (is_for_batch(change))
+		redis_batch_start(op);
 	else if (change->steps->len)
 		send_change(op);
 	else
@@ -158,12 +186,15 @@ redis_update_start(struct redis_op *op)
 {
 	size_t length;
 	const char *key = g_bytes_get_data(op->key, &length);
-	const char *argv[] = {"GET", key};
-	const size_t lengths[] = {strlen("GET"), length};
+	struct store_bytes field = redis_op_bare_key(op);
+	const char *argv[] = {op->field ? "HGET" : "GET", key, field.data};
+	const size_t lengths[] = {strlen(argv[0]), length, field.length};
 
-	if (op->update == store_add_deltas)
+	if (redis_is_packed(op->space))
+		redis_batch_start(op);
+	else if (op->update == store_add_deltas)
 		run_update(op);
-	else if (!redis_op_send(op, on_read, 2, argv, lengths))
+	else if (!redis_op_send(op, on_read, op->field ? 3 : 2, argv, lengths))
 		redis_op_refuse(op, STORE_UNAVAILABLE);
 }
 
@@ -205,5 +236,6 @@ redis_update(struct store *store, enum store_space space, struct store_bytes key
 		return;
 	}
 	op->key = redis_full_key(space, key, &op->bare);
+	op->field = redis_buckets(space) ? g_bytes_new(key.data, key.length) : NULL;
 	take_turn(op);
 }

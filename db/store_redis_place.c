@@ -1,0 +1,96 @@
+#include "config.h"
+
+#include "db/store_redis_place.h"
+
+#include <string.h>
+
+static const char *const environments[] = {[STORE_POLICY] = "policy", [STORE_TOKEN] = "token"};
+
+/*
+ * A hash of at most hash-max-listpack-entries fields is a plain list of bytes in the server: 1.6
+ * million tokens by the server's default of 128, six million by the 512 of contrib/redis. With more
+ * it is a table, which takes three times the room, and works as well.
+ */
+static const struct {
+	unsigned buckets;
+	bool ordered, packed;
+} shapes[STORE_SPACES] = {
+    [STORE_TOKENS] = {.buckets = 16384},
+    [STORE_MESSAGES] = {.buckets = 1024},
+    [STORE_SLOTS] = {.ordered = true, .packed = true},
+    [STORE_MEMORY] = {.ordered = true},
+};
+
+unsigned
+redis_buckets(enum store_space space)
+{
+	return shapes[space].buckets;
+}
+
+bool
+redis_is_ordered(enum store_space space)
+{
+	return shapes[space].ordered;
+}
+
+bool
+redis_is_packed(enum store_space space)
+{
+	return shapes[space].packed;
+}
+
+static const char *
+environment_of(enum store_space space)
+{
+	return environments[store_spaces[space].environment];
+}
+
+char *
+redis_space_prefix(enum store_space space)
+{
+	return g_strdup_printf("greylag:{%s}:%s:", environment_of(space), store_spaces[space].name);
+}
+
+char *
+redis_space_index(enum store_space space)
+{
+	return g_strdup_printf("greylag:{%s}:%s", environment_of(space), store_spaces[space].name);
+}
+
+char *
+redis_turn_key(enum store_environment environment)
+{
+	return g_strdup_printf("greylag:{%s}:turn", environments[environment]);
+}
+
+/* FNV-1a. What is stored goes by it. */
+static unsigned
+bucket_of(struct store_bytes key, unsigned buckets)
+{
+	const uint8_t *b = key.data;
+	uint32_t hash = 2166136261U;
+
+	for (size_t i = 0; i < key.length; i++)
+		hash = (hash ^ b[i]) * 16777619U;
+	return (hash ^ hash >> 16) % buckets;
+}
+
+GBytes *
+redis_full_key(enum store_space space, struct store_bytes key, size_t *ret_bare)
+{
+	char *prefix = redis_space_prefix(space);
+	size_t length = strlen(prefix);
+
+	if (redis_buckets(space)) {
+		char *bucket =
+		    g_strdup_printf("%s%x", prefix, bucket_of(key, redis_buckets(space)));
+
+		g_free(prefix);
+		*ret_bare = strlen(bucket);
+		return g_bytes_new_take(bucket, *ret_bare);
+	}
+	*ret_bare = length;
+	prefix = g_realloc(prefix, length + key.length + 1);
+	memcpy(prefix + length, key.data, key.length);
+	return g_bytes_new_take(prefix, length + key.length);
+}

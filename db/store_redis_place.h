@@ -1,0 +1,35 @@
+/*
+ * Where a record is in a Redis server. Private to the Redis driver.
+ *
+ *	most spaces          the key greylag:{ENVIRONMENT}:SPACE:KEY
+ *	tokens, messages     a field of a hash, greylag:{token}:SPACE:BUCKET with BUCKET in hex: a
+ *	                     key of its own would take more room than the record
+ *
+ * Of slots and memory the keys stand in a sorted set besides, greylag:{token}:SPACE, so that a scan
+ * goes in order; and slots are packed (store_redis_pack.h).
+ */
+#ifndef GREYLAG_DB_STORE_REDIS_PLACE_H
+#define GREYLAG_DB_STORE_REDIS_PLACE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <glib.h>
+
+#include "db/store.h"
+
+/* How many hashes the space's records lie in; 0: each has a key of its own. */
+unsigned redis_buckets(enum store_space space);
+bool redis_is_ordered(enum store_space space);
+bool redis_is_packed(enum store_space space);
+
+/* greylag:{ENVIRONMENT}:SPACE: */
+char *redis_space_prefix(enum store_space space);
+/* The sorted set of an ordered space. */
+char *redis_space_index(enum store_space space);
+/* Counts the changes to what is read, changed and written back by a batch. */
+char *redis_turn_key(enum store_environment environment);
+
+/* The key in the server. *RET_BARE is where KEY begins in it, or its length if KEY is a field. */
+GBytes *redis_full_key(enum store_space space, struct store_bytes key, size_t *ret_bare);
+
+#endif

@@ -7,14 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "classifier/bank_state.h"
 #include "classifier/registry.h"
-
-struct bank {
-	struct store *store;
-	struct model_options options;
-	char *lock_path; /* NULL where there is nothing to lock */
-	int lock;        /* its descriptor, or -1 */
-};
 
 struct model_options
 bank_options_of(const struct settings *s)
@@ -38,6 +32,7 @@ bank_open(const struct settings *settings, const char *uri, enum bank_access acc
 	g_autofree char *full = strchr(uri, ':') ? g_strdup(uri) : g_strconcat("lmdb:", uri, NULL);
 	struct store_options options = {
 	    .uri = full,
+	    .password_file = settings_text(settings, SETTING_STORE_PASSWORD_FILE),
 	    .create = access == BANK_LEARN,
 	    .read_only = access == BANK_READ,
 	    .token_only = true,
@@ -46,11 +41,6 @@ bank_open(const struct settings *settings, const char *uri, enum bank_access acc
 	struct store *store;
 	struct bank *bank;
 
-	if (store_is_shared(full)) {
-		g_set_error(error, STORE_ERROR, 0,
-		    "%s: what is learned is kept in lmdb:FOLDER only; name one with --store", uri);
-		return NULL;
-	}
 	store = store_open(&options, error);
 	if (!store)
 		return NULL;
@@ -58,6 +48,8 @@ bank_open(const struct settings *settings, const char *uri, enum bank_access acc
 	bank->store = store;
 	bank->options = bank_options_of(settings);
 	bank->lock = -1;
+	bank->access = access;
+	bank->shared = store_is_shared(full) ? bank_shared_new() : NULL;
 	if (access == BANK_LEARN && g_str_has_prefix(full, "lmdb:")) {
 		bank->lock_path = g_build_filename(full + strlen("lmdb:"), "train.lock", NULL);
 		bank->lock = open(bank->lock_path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
@@ -79,10 +71,17 @@ bank_close(struct bank *bank)
 	if (!bank)
 		return;
 	store_close(&bank->store);
+	bank_shared_free(bank->shared);
 	if (bank->lock >= 0)
 		close(bank->lock);
 	g_free(bank->lock_path);
 	g_free(bank);
+}
+
+bool
+bank_is_shared(const struct bank *bank)
+{
+	return bank->shared != NULL;
 }
 
 struct store *
@@ -113,7 +112,7 @@ bank_lock(struct bank *bank, GError **error)
 {
 	if (set_lock(bank, F_WRLCK, F_SETLKW))
 		return true;
-	g_set_error(error, BANK_ERROR, 0, "%s: %s", bank->lock_path, g_strerror(errno));
+	g_set_error(error, BANK_ERROR, BANK_FAILED, "%s: %s", bank->lock_path, g_strerror(errno));
 	return false;
 }
 
@@ -153,6 +152,46 @@ struct take {
 	bool failed, found;
 };
 
+/* Milliseconds; an embedded store has no deadline. */
+static unsigned
+limit(const struct bank *bank)
+{
+	return bank->shared ? BANK_SHARED_LIMIT : 0;
+}
+
+/* Models of several threads read one after the other from a server, and wait for the answer. */
+static void
+read_begin(struct bank *bank)
+{
+	if (bank->shared)
+		g_mutex_lock(&bank->shared->lock);
+}
+
+static void
+read_end(struct bank *bank)
+{
+	if (!bank->shared)
+		return;
+	store_wait(bank->store);
+	g_mutex_unlock(&bank->shared->lock);
+}
+
+static void
+read_many(struct bank *bank, enum store_space space, const struct store_bytes *keys, size_t n,
+    store_value_fn value, void *context)
+{
+	read_begin(bank);
+	store_get_many(bank->store, space, keys, n, limit(bank), value, context);
+	read_end(bank);
+}
+
+static void
+read_one(struct bank *bank, enum store_space space, struct store_bytes key, store_value_fn value,
+    void *context)
+{
+	read_many(bank, space, &key, 1, value, context);
+}
+
 static bool
 is_failure(enum store_result result)
 {
@@ -177,8 +216,8 @@ source_head(void *context, int32_t ret_cells[MODEL_HEAD_CELLS])
 	struct bank *bank = context;
 	struct take take = {.into = ret_cells, .room = MODEL_HEAD_CELLS};
 
-	store_get(bank->store, STORE_SLOTS,
-	    (struct store_bytes){BANK_HEAD_KEY, strlen(BANK_HEAD_KEY)}, 0, take_head, &take);
+	read_one(bank, STORE_SLOTS, (struct store_bytes){BANK_HEAD_KEY, strlen(BANK_HEAD_KEY)},
+	    take_head, &take);
 	return !take.failed;
 }
 
@@ -216,7 +255,7 @@ source_counts(
 
 	for (size_t i = 0; i < count; i++)
 		keys[i] = (struct store_bytes){tokens[i].text, tokens[i].length};
-	store_get_many(bank->store, STORE_TOKENS, keys, count, 0, take_counts, &take);
+	read_many(bank, STORE_TOKENS, keys, count, take_counts, &take);
 	return !take.failed;
 }
 
@@ -283,7 +322,7 @@ source_sums(
 		page_key(table, run->slots[0] / MODEL_PAGE_SLOTS, bytes + i * BANK_PAGE_KEY);
 		keys[i] = (struct store_bytes){bytes + i * BANK_PAGE_KEY, BANK_PAGE_KEY};
 	}
-	store_get_many(bank->store, STORE_SLOTS, keys, runs->len, 0, take_sums, &sums);
+	read_many(bank, STORE_SLOTS, keys, runs->len, take_sums, &sums);
 	return !sums.failed;
 }
 
@@ -307,9 +346,13 @@ source_entry(void *context, const uint8_t digest[CANONICAL_DIGEST_SIZE], bool *r
 	struct bank *bank = context;
 	struct take take = {.into = ret_entry};
 
-	store_get(bank->store, STORE_MESSAGES, (struct store_bytes){digest, CANONICAL_DIGEST_SIZE},
-	    0, take_entry, &take);
+	if (bank->shared && bank_shared_believed(bank->shared, digest, ret_found, ret_entry))
+		return true;
+	read_one(bank, STORE_MESSAGES, (struct store_bytes){digest, CANONICAL_DIGEST_SIZE},
+	    take_entry, &take);
 	*ret_found = take.found;
+	if (bank->shared && !take.failed)
+		bank_shared_believe(bank->shared, digest, take.found ? ret_entry : NULL);
 	return !take.failed;
 }
 
@@ -358,9 +401,16 @@ source_remembered(void *context, bool spam, const uint8_t point[CANONICAL_DIGEST
 	struct bank *bank = context;
 	struct store_cursor cursor;
 	struct next next = {.slots = ret_slots, .result = STORE_UNAVAILABLE};
-	struct store_call call = {.done = scanned, .context = &next};
+	struct store_call call = {.timeout = limit(bank), .done = scanned, .context = &next};
+
+	if (bank->shared && bank->shared->memory_read) {
+		*ret_found = bank_shared_next(bank->shared, spam, point, ret_digest, ret_slots);
+		return true;
+	}
 	cursor_before(&cursor, spam, point);
+	read_begin(bank);
 	store_scan(bank->store, STORE_MEMORY, &cursor, 1, take_next, &call);
+	read_end(bank);
 	if (next.result != STORE_OK)
 		return false;
 	next.found &= next.key[0] == (spam ? 2 : 1);
@@ -384,6 +434,8 @@ bank_model(struct bank *bank)
 	    .remembered = source_remembered,
 	};
 
+	if (bank->shared && bank->access == BANK_LEARN)
+		bank_shared_begin(bank);
 	return model_new(&bank->options, &source);
 }
 
@@ -420,13 +472,19 @@ bank_preload(struct bank *bank, struct model *model)
 {
 	struct store_cursor cursor = {0};
 	struct preload preload = {.model = model, .result = STORE_OK};
-	struct store_call call = {.done = preload_step_done, .context = &preload};
+	struct store_call call = {
+	    .timeout = limit(bank), .done = preload_step_done, .context = &preload};
 
-	while (!cursor.end && preload.result == STORE_OK)
+	read_begin(bank);
+	while (!cursor.end && preload.result == STORE_OK) {
 		store_scan(bank->store, STORE_SLOTS, &cursor, 1000, preload_page, &call);
-	if (preload.result == STORE_OK)
-		model_preloaded(model);
-	return preload.result == STORE_OK;
+		store_wait(bank->store);
+	}
+	read_end(bank);
+	if (preload.result != STORE_OK)
+		return false;
+	model_preloaded(model);
+	return !bank->shared || bank->access == BANK_READ || bank_shared_read_memory(bank);
 }
 
 bool
@@ -437,8 +495,7 @@ bank_token(struct bank *bank, const char *token, size_t length, struct fisher_co
 	int32_t cells[BANK_TOKEN_CELLS] = {0};
 
 	take.into = cells;
-	store_get(
-	    bank->store, STORE_TOKENS, (struct store_bytes){token, length}, 0, take_head, &take);
+	read_one(bank, STORE_TOKENS, (struct store_bytes){token, length}, take_head, &take);
 	*ret_counts = (struct fisher_counts){
 	    .spam = (uint32_t)MAX(cells[BANK_TOKEN_SPAM], 0),
 	    .ham = (uint32_t)MAX(cells[BANK_TOKEN_HAM], 0),
@@ -449,21 +506,6 @@ bank_token(struct bank *bank, const char *token, size_t length, struct fisher_co
 
 /* -- the sink: all of a commit, gathered -- */
 
-/* A change to one key. Cells and bytes are offsets until all is there, since they move. */
-struct change {
-	enum store_space space;
-	size_t key, key_length;
-	size_t value, value_length; /* of a put */
-	size_t first_cell, n_cells; /* of deltas */
-	bool put, delete;
-};
-
-struct batch {
-	GArray *changes; /* struct change */
-	GArray *cells;   /* struct store_cell */
-	GByteArray *bytes;
-};
-
 static struct batch *
 batch_new(void)
 {
@@ -472,6 +514,7 @@ batch_new(void)
 	batch->changes = g_array_new(FALSE, FALSE, sizeof(struct change));
 	batch->cells = g_array_new(FALSE, FALSE, sizeof(struct store_cell));
 	batch->bytes = g_byte_array_new();
+	batch->entries = g_array_new(FALSE, FALSE, sizeof(struct bank_entry));
 	return batch;
 }
 
@@ -483,6 +526,7 @@ batch_free(gpointer data)
 	g_array_unref(batch->changes);
 	g_array_unref(batch->cells);
 	g_byte_array_unref(batch->bytes);
+	g_array_unref(batch->entries);
 	g_free(batch);
 }
 
@@ -575,11 +619,10 @@ sink_page(
 	batch_add(batch, change_of(batch, STORE_SLOTS, key, sizeof key), cells, count);
 }
 
-static void
-sink_entry(
-    void *context, const uint8_t digest[CANONICAL_DIGEST_SIZE], const struct model_entry *entry)
+void
+bank_batch_entry(struct batch *batch, const uint8_t digest[CANONICAL_DIGEST_SIZE],
+    const struct model_entry *entry)
 {
-	struct batch *batch = context;
 	struct change change = change_of(batch, STORE_MESSAGES, digest, CANONICAL_DIGEST_SIZE);
 	uint8_t bytes[REGISTRY_ENTRY_MAX];
 
@@ -587,6 +630,23 @@ sink_entry(
 		batch_put(batch, change, bytes, registry_encode(entry, bytes));
 	else
 		batch_delete(batch, change);
+}
+
+static void
+sink_entry(
+    void *context, const uint8_t digest[CANONICAL_DIGEST_SIZE], const struct model_entry *entry)
+{
+	struct batch *batch = context;
+	struct bank_entry all = {.found = entry != NULL};
+
+	if (!batch->merges) {
+		bank_batch_entry(batch, digest, entry);
+		return;
+	}
+	memcpy(all.digest, digest, sizeof all.digest);
+	if (entry)
+		all.entry = *entry;
+	g_array_append_val(batch->entries, all);
 }
 
 static void
@@ -630,13 +690,17 @@ say_change(const struct batch *batch, const struct change *c, struct store_chang
 	}
 }
 
+void
+bank_batch_say(const struct batch *batch, struct store_change *change)
+{
+	for (guint i = 0; i < batch->changes->len; i++)
+		say_change(batch, &g_array_index(batch->changes, struct change, i), change);
+}
+
 static void
 say_batch(const struct store_bytes *old G_GNUC_UNUSED, struct store_change *change, void *job)
 {
-	const struct batch *batch = job;
-
-	for (guint i = 0; i < batch->changes->len; i++)
-		say_change(batch, &g_array_index(batch->changes, struct change, i), change);
+	bank_batch_say(job, change);
 }
 
 static void
@@ -691,6 +755,20 @@ delete_unused(struct store *store, const GPtrArray *keys)
 		store_wait(store);
 }
 
+/* The store frees the batch. */
+static enum store_result
+commit_embedded(struct bank *bank, struct batch *batch)
+{
+	enum store_result result = STORE_UNAVAILABLE;
+	struct store_call call = {.done = committed, .context = &result};
+
+	store_update(bank->store, STORE_SLOTS,
+	    (struct store_bytes){BANK_HEAD_KEY, strlen(BANK_HEAD_KEY)}, say_batch, batch,
+	    batch_free, &call);
+	store_wait(bank->store);
+	return result;
+}
+
 bool
 bank_commit(struct bank *bank, struct model *model, GError **error)
 {
@@ -703,25 +781,24 @@ bank_commit(struct bank *bank, struct model *model, GError **error)
 	    .entry = sink_entry,
 	    .memory = sink_memory,
 	};
-	enum store_result result = STORE_UNAVAILABLE;
-	struct store_call call = {.done = committed, .context = &result};
 	g_autoptr(GPtrArray) unused = NULL;
+	enum store_result result = STORE_OK;
 
+	batch->merges = bank->shared != NULL;
 	model_drain(model, &sink);
 	unused = maybe_unused(batch);
-	if (batch->changes->len == 0) {
+	if (batch->changes->len == 0 && batch->entries->len == 0) {
 		batch_free(batch);
-		return true;
+	} else if (bank->shared) {
+		result = bank_shared_commit(bank, batch, error);
+		batch_free(batch);
+	} else {
+		result = commit_embedded(bank, batch);
 	}
-	store_update(bank->store, STORE_SLOTS,
-	    (struct store_bytes){BANK_HEAD_KEY, strlen(BANK_HEAD_KEY)}, say_batch, batch,
-	    batch_free, &call);
-	store_wait(bank->store);
-	if (result == STORE_OK) {
+	if (result == STORE_OK)
 		delete_unused(bank->store, unused);
-		return true;
-	}
-	g_set_error(
-	    error, BANK_ERROR, 0, "cannot write what was learned: %s", store_result_text(result));
-	return false;
+	else if (!error || !*error)
+		g_set_error(error, BANK_ERROR, BANK_FAILED, "cannot write what was learned: %s",
+		    store_result_text(result));
+	return result == STORE_OK;
 }

@@ -152,9 +152,11 @@ dump_all(struct store *store, FILE *out)
 	for (; dump.dumper < G_N_ELEMENTS(dumpers); dump.dumper++) {
 		struct store_cursor cursor = {0};
 
-		while (!cursor.end && dump.result == STORE_OK)
+		while (!cursor.end && dump.result == STORE_OK) {
 			store_scan(
 			    store, dumpers[dump.dumper].space, &cursor, STEP, dump_record, &call);
+			store_wait(store);
+		}
 	}
 	return dump.result;
 }

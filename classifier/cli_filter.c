@@ -13,6 +13,9 @@
 /* What is read of standard input at a time. */
 #define CHUNK 65536
 
+/* Conflicts with other trainers before a message is not learned. */
+#define CONFLICTS 10
+
 static bool
 read_input(GByteArray *message)
 {
@@ -46,23 +49,39 @@ write_output(const uint8_t *bytes, size_t length)
 	return true;
 }
 
-/* With -u a sure verdict is learned. Another trainer is not waited for: mail goes first. */
+/* False if there is nothing to be committed. */
+static bool
+learn_verdict(struct model *model, const struct reading *reading, const struct model_score *score)
+{
+	return model_learn(model, &reading->tokens, &reading->features,
+		   score->verdict == VERDICT_SPAM, cli_today(), NULL) == MODEL_LEARNED;
+}
+
+/* With -u a sure verdict is learned. Another trainer is not waited for: mail goes first. If another
+ * host has trained the same messages meanwhile, it is learned by what the store has then. */
 static void
-learn(struct cli *cli, struct model *model, const struct reading *reading,
+learn(struct cli *cli, struct model **model, const struct reading *reading,
     const struct model_score *score)
 {
-	g_autoptr(GError) error = NULL;
+	GError *error = NULL;
 
 	if (score->verdict == VERDICT_UNSURE || !bank_try_lock(cli->bank))
 		return;
-	if (model_learn(model, &reading->tokens, &reading->features, score->verdict == VERDICT_SPAM,
-		cli_today(), NULL) != MODEL_LEARNED)
-		return;
-	if (bank_commit(cli->bank, model, &error))
-		cli_count_learned(
-		    cli, score->verdict == VERDICT_HAM, score->verdict == VERDICT_SPAM, 0);
-	else
+	for (unsigned i = 0; i < CONFLICTS && *model && learn_verdict(*model, reading, score);
+	     i++) {
+		g_clear_error(&error);
+		if (bank_commit(cli->bank, *model, &error)) {
+			cli_count_learned(
+			    cli, score->verdict == VERDICT_HAM, score->verdict == VERDICT_SPAM, 0);
+			return;
+		}
+		g_clear_pointer(model, model_free);
+		if (g_error_matches(error, BANK_ERROR, BANK_CONFLICT))
+			*model = bank_model(cli->bank);
+	}
+	if (error)
 		cli_fail(error);
+	g_clear_error(&error);
 }
 
 /* What the child tells of the message. */
@@ -84,7 +103,7 @@ judge(struct cli *cli, const GByteArray *message, bool update, int out)
 		const struct filtered filtered = {score.verdict, score.probability};
 
 		if (write(out, &filtered, sizeof filtered) == (ssize_t)sizeof filtered && update)
-			learn(cli, model, reading, &score);
+			learn(cli, &model, reading, &score);
 	} else {
 		fprintf(stderr, "greylag: the store cannot be read\n");
 	}

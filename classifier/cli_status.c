@@ -69,9 +69,11 @@ count_errors(struct cli *cli)
 	struct store_cursor cursor = {0};
 	struct record record = {0};
 
-	while (!cursor.end && taken.result == STORE_OK)
+	while (!cursor.end && taken.result == STORE_OK) {
 		store_scan(
 		    bank_store(cli->bank), STORE_MESSAGES, &cursor, STEP, take_outcome, &call);
+		store_wait(bank_store(cli->bank));
+	}
 	g_array_sort(outcomes, later_first);
 	for (guint i = 0; i < MIN(outcomes->len, LAST_MESSAGES); i++) {
 		const struct outcome *o = &g_array_index(outcomes, struct outcome, i);
@@ -93,7 +95,8 @@ print_text(const struct model_totals *t, const struct store_status *s, const str
 		    t->imported.ham);
 	if (mixture_is_young(t->learned.spam, t->learned.ham) && !t->imported.spam)
 		printf("           too few to be sure of anything: all verdicts are unsure\n");
-	printf("tokens     %" G_GUINT64_FORMAT "\n", s->records[STORE_TOKENS]);
+	printf("tokens     %s%" G_GUINT64_FORMAT "\n", s->approximate ? "about " : "",
+	    s->records[STORE_TOKENS]);
 	printf("registry   %" G_GUINT64_FORMAT " messages, %" G_GUINT64_FORMAT " remembered\n",
 	    s->records[STORE_MESSAGES], s->records[STORE_MEMORY]);
 	printf("store      %.1f MB (%s)\n", (double)s->bytes_used / 1e6, s->driver);
@@ -242,6 +245,7 @@ expire(struct cli *cli, uint32_t days)
 
 	while (!cursor.end && result == STORE_OK) {
 		store_scan(store, STORE_TOKENS, &cursor, STEP, take_over, &call);
+		store_wait(store);
 		deleted += expiry.keys->len;
 		result = expiry.result == STORE_OK ? delete_keys(store, &expiry) : expiry.result;
 	}

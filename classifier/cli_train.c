@@ -14,6 +14,12 @@
 /* Or as soon as so many bytes wait. */
 #define COMMIT_BYTES (48u << 20)
 
+/* Messages whose entries are read at once from a server. */
+#define WINDOW 64
+
+/* Conflicts with other trainers in one commit before it is given up. */
+#define CONFLICTS 10
+
 #define PROGRESS_INTERVAL (G_USEC_PER_SEC / 5)
 
 /* A label of its own beside those of cli_sort_paths(). */
@@ -23,9 +29,14 @@ struct training {
 	struct cli *cli;
 	struct model *model;
 	unsigned outcomes[MODEL_FAILED + 1], unreadable, uncommitted, run;
-	unsigned kept[MODEL_FAILED + 1]; /* the outcomes that are on the disk */
+	unsigned kept[MODEL_FAILED + 1];     /* the outcomes that are on the disk */
 	unsigned learned[CLI_LABELS], moved; /* since the last commit */
 	char *last;                          /* the last message that was learned */
+	/* Of a shared store, struct learnable: those since the last commit, which may have to be
+	 * learned again; from NEXT on they wait to be learned. */
+	GPtrArray *batch;
+	guint next;
+	bool single;
 	GError *error;
 	bool show_progress;
 	int64_t begun, shown;
@@ -55,13 +66,114 @@ show_progress(struct training *t)
 
 /* -- learning -- */
 
+struct learnable {
+	struct cli_message *message;
+	struct reading *reading;
+};
+
+static void
+learnable_free(gpointer data)
+{
+	struct learnable *l = data;
+
+	cli_message_free(l->message);
+	reading_free(l->reading);
+	g_free(l);
+}
+
+/* A single file is learned by look-ups, more than that with all tables in memory. */
+static bool
+open_model(struct training *t)
+{
+	model_free(t->model);
+	t->model = bank_model(t->cli->bank);
+	return t->model && (t->single || bank_preload(t->cli->bank, t->model));
+}
+
+static enum model_learned
+learn_one(struct training *t, const struct cli_message *message, const struct reading *reading,
+    struct model_report *ret_report)
+{
+	enum model_learned outcome;
+
+	if (message->label == LABEL_FORGET)
+		outcome = model_unlearn(t->model, &reading->tokens, &reading->features);
+	else
+		outcome = model_learn(t->model, &reading->tokens, &reading->features,
+		    message->label == CLI_LABEL_SPAM, cli_today(), ret_report);
+	t->outcomes[outcome]++;
+	if (outcome == MODEL_LEARNED || outcome == MODEL_MOVED)
+		t->learned[message->label]++;
+	t->moved += outcome == MODEL_MOVED;
+	if (outcome == MODEL_FAILED && !t->error)
+		g_set_error_literal(
+		    &t->error, BANK_ERROR, BANK_FAILED, "the store cannot be read any more");
+	return outcome;
+}
+
+static void
+expect(struct training *t, guint from, guint count)
+{
+	const struct features *messages[WINDOW];
+
+	for (guint i = 0; i < count; i++) {
+		const struct learnable *l = g_ptr_array_index(t->batch, from + i);
+
+		messages[i] = &l->reading->features;
+	}
+	bank_expect(t->cli->bank, messages, count);
+}
+
+/* Another trainer has had some of the messages since the last commit: by what the store has now,
+ * all of them are learned again. */
+static bool
+learn_again(struct training *t)
+{
+	struct model_report report;
+
+	memcpy(t->outcomes, t->kept, sizeof t->outcomes);
+	t->learned[CLI_LABEL_HAM] = t->learned[CLI_LABEL_SPAM] = t->moved = 0;
+	if (!open_model(t))
+		return false;
+	for (guint i = 0; i < t->next && !t->error; i++) {
+		const struct learnable *l = g_ptr_array_index(t->batch, i);
+
+		if (i % WINDOW == 0)
+			expect(t, i, MIN(WINDOW, t->next - i));
+		learn_one(t, l->message, l->reading, &report);
+	}
+	return !t->error;
+}
+
+static bool
+write_learned(struct training *t)
+{
+	GError *error = NULL;
+
+	for (unsigned i = 0; i <= CONFLICTS; i++) {
+		g_clear_error(&error);
+		if (bank_commit(t->cli->bank, t->model, &error))
+			return true;
+		if (!g_error_matches(error, BANK_ERROR, BANK_CONFLICT) || !learn_again(t))
+			break;
+	}
+	if (!t->error)
+		g_propagate_error(&t->error, error);
+	else
+		g_clear_error(&error);
+	return false;
+}
+
 static void
 commit(struct training *t)
 {
-	if (t->error || !bank_commit(t->cli->bank, t->model, &t->error))
+	if (t->error || !write_learned(t))
 		return;
 	memcpy(t->kept, t->outcomes, sizeof t->kept);
 	t->uncommitted = 0;
+	if (t->next)
+		g_ptr_array_remove_range(t->batch, 0, t->next);
+	t->next = 0;
 	cli_count_learned(t->cli, t->learned[CLI_LABEL_HAM], t->learned[CLI_LABEL_SPAM], t->moved);
 	t->learned[CLI_LABEL_HAM] = t->learned[CLI_LABEL_SPAM] = t->moved = 0;
 }
@@ -99,23 +211,39 @@ static void
 learn(struct training *t, const struct cli_message *message, const struct reading *reading)
 {
 	struct model_report report;
-	enum model_learned outcome;
+	enum model_learned outcome = learn_one(t, message, reading, &report);
 
-	if (message->label == LABEL_FORGET)
-		outcome = model_unlearn(t->model, &reading->tokens, &reading->features);
-	else
-		outcome = model_learn(t->model, &reading->tokens, &reading->features,
-		    message->label == CLI_LABEL_SPAM, cli_today(), &report);
-	t->outcomes[outcome]++;
-	if (outcome == MODEL_LEARNED || outcome == MODEL_MOVED)
-		t->learned[message->label]++;
-	t->moved += outcome == MODEL_MOVED;
 	t->run++;
 	tell_outcome(t, message, outcome, &report);
 	g_free(t->last);
 	t->last = g_strdup(message->name);
 	if (++t->uncommitted >= COMMIT_MESSAGES || model_waiting(t->model) > COMMIT_BYTES)
 		commit(t);
+}
+
+/* Those that wait. Commits may come between. */
+static void
+learn_waiting(struct training *t)
+{
+	if (!t->error && t->batch->len > t->next)
+		expect(t, t->next, t->batch->len - t->next);
+	while (!t->error && t->next < t->batch->len) {
+		const struct learnable *l = g_ptr_array_index(t->batch, t->next++);
+
+		learn(t, l->message, l->reading);
+	}
+}
+
+static void
+keep(struct training *t, struct cli_message *message, struct reading *reading)
+{
+	struct learnable *l = g_new(struct learnable, 1);
+
+	*l = (struct learnable){message, reading};
+	g_clear_pointer(&message->bytes, g_free);
+	g_ptr_array_add(t->batch, l);
+	if (t->batch->len - t->next >= WINDOW)
+		learn_waiting(t);
 }
 
 static gpointer
@@ -136,6 +264,10 @@ take_message(gpointer context, gpointer item, gpointer result)
 		clear_progress(t);
 		fprintf(stderr, "greylag: %s: %s\n", message->name, message->error);
 		t->unreadable++;
+	} else if (!t->error && bank_is_shared(t->cli->bank)) {
+		keep(t, message, result);
+		show_progress(t);
+		return;
 	} else if (!t->error) {
 		learn(t, message, result);
 	}
@@ -177,11 +309,27 @@ run_feeds(struct training *t, struct cli_feed **feeds, unsigned n)
 	pipeline = pipeline_new(&functions, readers, threads);
 	push_all(t, pipeline, feeds, n);
 	pipeline_finish(pipeline);
+	learn_waiting(t);
 	for (unsigned i = 0; i < threads; i++)
 		reader_free(readers[i]);
 	for (unsigned i = 0; i < n; i++)
 		if (feeds[i])
 			cli_feed_free(feeds[i]);
+}
+
+/* Others who train a shared store wait meanwhile; if it is another's turn to rebuild, or another's
+ * commit came between, what rehearsal has done is good enough. */
+static void
+rebuild_shared(struct training *t)
+{
+	g_autoptr(GError) error = NULL;
+	bool fresh;
+
+	if (!bank_begin_rebuild(t->cli->bank, &fresh) || (!fresh && !open_model(t)))
+		return;
+	if (model_rebuild(t->model) && !bank_commit(t->cli->bank, t->model, &error) &&
+	    !g_error_matches(error, BANK_ERROR, BANK_CONFLICT))
+		t->error = g_steal_pointer(&error);
 }
 
 /* After a run of some size the tables are made anew, so that its order does not matter. */
@@ -193,11 +341,13 @@ settle(struct training *t)
 	commit(t);
 	if (t->error || cli_interrupted() || !model_wants_rebuild(t->model, learned))
 		return;
-	if (model_rebuild(t->model))
+	if (bank_is_shared(t->cli->bank))
+		rebuild_shared(t);
+	else if (model_rebuild(t->model))
 		commit(t);
 	else
-		g_set_error_literal(
-		    &t->error, BANK_ERROR, 0, "cannot read what is remembered of trained messages");
+		g_set_error_literal(&t->error, BANK_ERROR, BANK_FAILED,
+		    "cannot read what is remembered of trained messages");
 }
 
 /* -- a run -- */
@@ -228,16 +378,6 @@ finish(struct training *t, bool forget)
 	return status;
 }
 
-/* A single file is learned by look-ups, more than that with all tables in memory. */
-static bool
-open_model(struct training *t, char **const paths[], unsigned n)
-{
-	bool single = n == 1 && !paths[0][1] && !g_file_test(paths[0][0], G_FILE_TEST_IS_DIR);
-
-	t->model = bank_model(t->cli->bank);
-	return t->model && (single || bank_preload(t->cli->bank, t->model));
-}
-
 static int
 run(struct cli *cli, char **const paths[], const unsigned *labels, unsigned n)
 {
@@ -247,11 +387,16 @@ run(struct cli *cli, char **const paths[], const unsigned *labels, unsigned n)
 
 	if (!cli_open(cli, BANK_LEARN))
 		return CLI_FAILED;
-	if (!bank_lock(cli->bank, &t.error) || !open_model(&t, paths, n)) {
+	t.single = n == 1 && !paths[0][1] && !g_file_test(paths[0][0], G_FILE_TEST_IS_DIR);
+	t.batch = g_ptr_array_new_with_free_func(learnable_free);
+	if (!bank_lock(cli->bank, &t.error) || !open_model(&t)) {
 		if (!t.error)
-			g_set_error_literal(&t.error, BANK_ERROR, 0, "cannot read the store");
+			g_set_error_literal(
+			    &t.error, BANK_ERROR, BANK_FAILED, "cannot read the store");
 		status = cli_fail(t.error);
 		g_clear_error(&t.error);
+		g_ptr_array_unref(t.batch);
+		model_free(t.model);
 		return status;
 	}
 	cli_catch_signals();
@@ -263,6 +408,7 @@ run(struct cli *cli, char **const paths[], const unsigned *labels, unsigned n)
 	status = finish(&t, labels[0] == LABEL_FORGET);
 	model_free(t.model);
 	bank_unlock(cli->bank);
+	g_ptr_array_unref(t.batch);
 	g_clear_error(&t.error);
 	g_free(t.last);
 	return status;

@@ -1,7 +1,9 @@
 # Message -> tokens -> score -> verdict. Includes db/ and lib/.
 noinst_LIBRARIES += classifier/libclassify.a
 classifier_libclassify_a_SOURCES = \
-	classifier/bank.c classifier/bank.h \
+	classifier/bank.c classifier/bank.h classifier/bank_state.h \
+	classifier/bank_shared.c \
+	classifier/bank_turn.c classifier/bank_turn.h \
 	classifier/canonical.c classifier/canonical.h \
 	classifier/charset.c classifier/charset.h \
 	classifier/corpus.c classifier/corpus.h \

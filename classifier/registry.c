@@ -150,3 +150,78 @@ registry_decode(const struct store_bytes *bytes, struct model_entry *ret_entry)
 	*ret_entry = entry;
 	return true;
 }
+
+/* -- two trainers -- */
+
+static bool
+same_steps(const struct model_entry *a, const struct model_entry *b)
+{
+	bool same = a->remembered == b->remembered;
+
+	for (unsigned v = 0; v < VOICES; v++) {
+		const struct voice_step *x = &a->steps[v], *y = &b->steps[v];
+
+		same &= x->z == y->z && x->n == y->n && x->bias_z == y->bias_z &&
+			x->bias_n == y->bias_n && x->taken == y->taken;
+	}
+	for (unsigned c = 0; c < MIXTURE_CELLS; c++)
+		same &= a->mixture.cells[c] == b->mixture.cells[c];
+	return same;
+}
+
+/* The same message as the same class, read in the same way. */
+static bool
+same_message(const struct model_entry *a, const struct model_entry *b)
+{
+	bool same = a->spam == b->spam;
+
+	for (unsigned v = 0; v < VOICES; v++)
+		same &= a->checksums[v] == b->checksums[v];
+	return same;
+}
+
+/* Adds what CURRENT has more than BASE. */
+static bool
+add_difference(
+    struct model_entry *entry, const struct model_entry *base, const struct model_entry *current)
+{
+	struct mixture_step less = mixture_step_negated(&base->mixture);
+	bool fits = mixture_step_add(&entry->mixture, &current->mixture) &&
+		    mixture_step_add(&entry->mixture, &less);
+
+	for (unsigned v = 0; v < VOICES && fits; v++) {
+		struct voice_step without = voice_step_negated(&base->steps[v]);
+
+		fits = voice_step_add(&entry->steps[v], &current->steps[v]) &&
+		       voice_step_add(&entry->steps[v], &without);
+	}
+	return fits;
+}
+
+bool
+registry_merge(const struct model_entry *base, const struct model_entry *current,
+    const struct model_entry *mine, struct model_entry *ret_merged)
+{
+	struct model_entry merged;
+
+	if (!base != !current)
+		return false;
+	if (base && (!mine || !same_message(base, mine))) {
+		if (!same_message(base, current) || !same_steps(base, current))
+			return false;
+	}
+	if (!mine)
+		return true;
+	merged = *mine;
+	if (base && same_message(base, mine)) {
+		bool let_go = mine->remembered != base->remembered;
+
+		if (!same_message(base, current) ||
+		    (let_go && current->remembered != base->remembered) ||
+		    !add_difference(&merged, base, current))
+			return false;
+		merged.remembered = let_go ? mine->remembered : current->remembered;
+	}
+	*ret_merged = merged;
+	return true;
+}

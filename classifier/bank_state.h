@@ -1,0 +1,89 @@
+/*
+ * What a bank is made of. For the files classifier/bank*.c only.
+ */
+#ifndef GREYLAG_CLASSIFIER_BANK_STATE_H
+#define GREYLAG_CLASSIFIER_BANK_STATE_H
+
+#include "classifier/bank.h"
+
+/* Milliseconds for each answer of a server: a message's pages are megabytes. */
+#define BANK_SHARED_LIMIT 10000
+
+struct bank {
+	struct store *store;
+	struct model_options options;
+	enum bank_access access;
+	char *lock_path;            /* NULL where there is nothing to lock */
+	int lock;                   /* its descriptor, or -1 */
+	struct bank_shared *shared; /* NULL unless other hosts use the store too */
+};
+
+/* -- the sink: all of a commit, gathered -- */
+
+/* A change to one key. Cells and bytes are offsets until all is there, since they move. */
+struct change {
+	enum store_space space;
+	size_t key, key_length;
+	size_t value, value_length; /* of a put */
+	size_t first_cell, n_cells; /* of deltas */
+	bool put, delete;
+};
+
+/* An entry of the registry as a model has it. */
+struct bank_entry {
+	uint8_t digest[CANONICAL_DIGEST_SIZE];
+	bool found;
+	struct model_entry entry;
+};
+
+struct batch {
+	GArray *changes; /* struct change */
+	GArray *cells;   /* struct store_cell */
+	GByteArray *bytes;
+	bool merges;     /* entries are gathered here, and become changes when they are merged */
+	GArray *entries; /* struct bank_entry */
+};
+
+/* ENTRY is NULL for one that was deleted. */
+void bank_batch_entry(struct batch *batch, const uint8_t digest[CANONICAL_DIGEST_SIZE],
+    const struct model_entry *entry);
+void bank_batch_say(const struct batch *batch, struct store_change *change);
+
+/* -- a store that other hosts use too (bank_shared.c) -- */
+
+struct bank_shared {
+	GMutex lock;          /* the store belongs to one thread at a time */
+	uint64_t me;          /* for bank_turn.h */
+	uint64_t commits;     /* the store's number when this bank last wrote, or made a model */
+	bool missed;          /* others have committed since the model was made */
+	bool rebuilding;      /* has the turn */
+	GHashTable *believed; /* digest -> struct bank_entry, as models have read it */
+	GTree *memory[2];     /* digest -> GBytes, of ham and spam */
+	bool memory_read;
+};
+
+struct bank_shared *bank_shared_new(void);
+void bank_shared_free(struct bank_shared *shared); /* accepts NULL */
+
+/* Before a model reads: what is committed from now on, it may not see. */
+void bank_shared_begin(struct bank *bank);
+
+/* What a model was told of an entry since the last commit: others' changes since then are merged
+ * against it. */
+bool bank_shared_believed(const struct bank_shared *shared,
+    const uint8_t digest[CANONICAL_DIGEST_SIZE], bool *ret_found, struct model_entry *ret_entry);
+void bank_shared_believe(struct bank_shared *shared, const uint8_t digest[CANONICAL_DIGEST_SIZE],
+    const struct model_entry *entry);
+
+/* Reads what is remembered into this process, where rehearsal draws from it without a round trip
+ * for each. False if the store failed. */
+bool bank_shared_read_memory(struct bank *bank);
+/* As model_source.remembered. */
+bool bank_shared_next(const struct bank_shared *shared, bool spam,
+    const uint8_t point[CANONICAL_DIGEST_SIZE], uint8_t ret_digest[CANONICAL_DIGEST_SIZE],
+    GByteArray *ret_slots);
+
+/* Sets the error itself if it is a conflict; STORE_OK if all is written. */
+enum store_result bank_shared_commit(struct bank *bank, struct batch *batch, GError **error);
+
+#endif

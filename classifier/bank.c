@@ -346,6 +346,9 @@ source_entry(void *context, const uint8_t digest[CANONICAL_DIGEST_SIZE], bool *r
 	struct bank *bank = context;
 	struct take take = {.into = ret_entry};
 
+	if (bank->shared && bank->shared->rebuilding &&
+	    !bank_shared_believed(bank->shared, digest, ret_found, ret_entry))
+		bank_shared_expect_from(bank, digest);
 	if (bank->shared && bank_shared_believed(bank->shared, digest, ret_found, ret_entry))
 		return true;
 	read_one(bank, STORE_MESSAGES, (struct store_bytes){digest, CANONICAL_DIGEST_SIZE},

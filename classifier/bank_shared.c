@@ -277,13 +277,41 @@ expect_draws(struct bank *bank, GHashTable *asked, GArray *entries, const uint8_
 	}
 }
 
+/* Reads those that are asked for; who needs them later finds them. */
+static void
+read_expected(struct bank *bank, GArray *entries)
+{
+	struct bank_entry *list = (struct bank_entry *)(void *)entries->data;
+
+	if (!read_entries(bank, list, entries->len))
+		return; /* Who needs them asks again, and hears what is wrong. */
+	for (guint i = 0; i < entries->len; i++)
+		bank_shared_believe(
+		    bank->shared, list[i].digest, list[i].found ? &list[i].entry : NULL);
+}
+
+void
+bank_shared_expect_from(struct bank *bank, const uint8_t digest[CANONICAL_DIGEST_SIZE])
+{
+	g_autoptr(GArray) entries = g_array_new(FALSE, FALSE, sizeof(struct bank_entry));
+	g_autoptr(GHashTable) asked =
+	    g_hash_table_new_full(digest_hash, digest_equal, g_free, NULL);
+
+	for (unsigned spam = 0; spam < 2; spam++) {
+		GTreeNode *node = g_tree_lower_bound(bank->shared->memory[spam], digest);
+
+		for (unsigned i = 0; node && i < STEP; i++, node = g_tree_node_next(node))
+			expect_digest(bank->shared, asked, entries, g_tree_node_key(node));
+	}
+	read_expected(bank, entries);
+}
+
 void
 bank_expect(struct bank *bank, const struct features *const *messages, size_t n)
 {
 	g_autoptr(GArray) entries = g_array_new(FALSE, FALSE, sizeof(struct bank_entry));
 	g_autoptr(GHashTable) asked =
 	    g_hash_table_new_full(digest_hash, digest_equal, g_free, NULL);
-	struct bank_entry *list;
 
 	if (!bank->shared)
 		return;
@@ -291,12 +319,7 @@ bank_expect(struct bank *bank, const struct features *const *messages, size_t n)
 		expect_digest(bank->shared, asked, entries, messages[i]->digest);
 		expect_draws(bank, asked, entries, messages[i]->digest);
 	}
-	list = (struct bank_entry *)(void *)entries->data;
-	if (!read_entries(bank, list, entries->len))
-		return; /* Who needs them asks again, and hears what is wrong. */
-	for (guint i = 0; i < entries->len; i++)
-		bank_shared_believe(
-		    bank->shared, list[i].digest, list[i].found ? &list[i].entry : NULL);
+	read_expected(bank, entries);
 }
 
 /* -- the commit -- */

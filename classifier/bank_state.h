@@ -75,6 +75,9 @@ bool bank_shared_believed(const struct bank_shared *shared,
 void bank_shared_believe(struct bank_shared *shared, const uint8_t digest[CANONICAL_DIGEST_SIZE],
     const struct model_entry *entry);
 
+/* A rebuild goes over what is remembered in the order of digests: reads some entries ahead. */
+void bank_shared_expect_from(struct bank *bank, const uint8_t digest[CANONICAL_DIGEST_SIZE]);
+
 /* Reads what is remembered into this process, where rehearsal draws from it without a round trip
  * for each. False if the store failed. */
 bool bank_shared_read_memory(struct bank *bank);

@@ -20,7 +20,8 @@
 #include "db/store_redis_pack.h"
 
 #define REPLY_LIMIT 10000 /* milliseconds for each answer of the server */
-#define WINDOW      1000  /* commands sent before their replies are read */
+#define WINDOW      1000  /* commands whose replies are not read yet */
+#define FIELDS      32    /* of a hash in one command */
 #define TRIES       64
 #define PAUSE       5000 /* microseconds, by which the pauses between two tries grow */
 
@@ -37,13 +38,14 @@ struct redis_batcher {
 /* A record that the update has to do with. */
 struct item {
 	enum store_space space;
-	GBytes *key;           /* proper */
-	GBytes *full;          /* in the server; of the hash if KEY is a field */
-	bool needed;           /* its value, before it is changed */
-	bool existed, written; /* existed: if it was read */
+	unsigned bucket;        /* of a space with buckets */
+	struct store_bytes key; /* the step's, or the operation's */
+	bool needed;            /* its value, before it is changed */
+	bool existed, written;  /* existed: if it was read */
 	bool keeps_expiry;
 	int64_t expires;
-	GByteArray *value; /* NULL: none */
+	uint8_t *value; /* NULL: none */
+	size_t length;
 };
 
 /* One try. */
@@ -51,7 +53,7 @@ struct attempt {
 	struct redis_batcher *batcher;
 	struct redis_op *op;
 	redisContext *redis;
-	GHashTable *index; /* GBytes of space and key to struct item */
+	GHashTable *index; /* struct item by space and key */
 	GPtrArray *items;
 	size_t awaited; /* replies */
 	bool exec_sent; /* from here on it may be done */
@@ -59,15 +61,18 @@ struct attempt {
 	bool conflict;
 	char *refusal; /* the server's first */
 	bool damaged;  /* what was read is */
+	GByteArray *scratch;
 };
 
 /* -- commands -- */
 
+#define ARGUMENTS (2 + 2 * FIELDS)
+
 static void
 send_command(struct attempt *a, int argc, const struct store_bytes *args)
 {
-	const char *argv[8];
-	size_t lengths[8];
+	const char *argv[ARGUMENTS];
+	size_t lengths[ARGUMENTS];
 
 	for (int i = 0; i < argc; i++) {
 		argv[i] = args[i].data;
@@ -109,15 +114,22 @@ take_reply(struct attempt *a)
 	return reply;
 }
 
+/* So many may wait on. */
 static void
-take_all(struct attempt *a)
+take_until(struct attempt *a, size_t awaited)
 {
-	while (a->awaited) {
+	while (a->awaited > awaited) {
 		redisReply *reply = take_reply(a);
 
 		if (reply)
 			freeReplyObject(reply);
 	}
+}
+
+static void
+take_all(struct attempt *a)
+{
+	take_until(a, 0);
 }
 
 static bool
@@ -128,90 +140,179 @@ failed(const struct attempt *a)
 
 /* -- items -- */
 
+static guint
+item_hash(gconstpointer data)
+{
+	const struct item *item = data;
+	const uint8_t *b = item->key.data;
+	guint hash = item->space;
+
+	for (size_t i = 0; i < item->key.length; i++)
+		hash = hash * 33 + b[i];
+	return hash;
+}
+
+static gboolean
+item_equal(gconstpointer a, gconstpointer b)
+{
+	const struct item *x = a, *y = b;
+
+	return x->space == y->space && x->key.length == y->key.length &&
+	       memcmp(x->key.data, y->key.data, x->key.length) == 0;
+}
+
 static void
 item_free(gpointer data)
 {
 	struct item *item = data;
 
-	g_bytes_unref(item->key);
-	g_bytes_unref(item->full);
-	if (item->value)
-		g_byte_array_unref(item->value);
+	g_free(item->value);
 	g_free(item);
 }
 
+/* KEY must outlive the attempt. */
 static struct item *
 item_of(struct attempt *a, enum store_space space, struct store_bytes key)
 {
-	uint8_t *name = g_malloc(key.length + 1);
-	struct item *item;
-	GBytes *id;
-	size_t bare;
+	const struct item sought = {.space = space, .key = key};
+	struct item *item = g_hash_table_lookup(a->index, &sought);
 
-	*name = (uint8_t)space;
-	memcpy(name + 1, key.data, key.length);
-	id = g_bytes_new_take(name, key.length + 1);
-	item = g_hash_table_lookup(a->index, id);
-	if (item) {
-		g_bytes_unref(id);
+	if (item)
 		return item;
-	}
-	item = g_new0(struct item, 1);
-	item->space = space;
-	item->key = g_bytes_new(key.data, key.length);
-	item->full = redis_full_key(space, key, &bare);
-	g_hash_table_insert(a->index, id, item);
+	item = g_memdup2(&sought, sizeof sought);
+	item->bucket = redis_buckets(space) ? redis_bucket(space, key) : 0;
+	g_hash_table_add(a->index, item);
 	g_ptr_array_add(a->items, item);
 	return item;
 }
 
-static void
-ask_item(struct attempt *a, const struct item *item)
+static bool
+same_hash(const struct item *a, const struct item *b)
 {
-	bool field = redis_buckets(item->space) > 0;
-	const struct store_bytes args[] = {
-	    text_bytes(field ? "HGET" : "GET"), bytes_of(item->full), bytes_of(item->key)};
+	return a->space == b->space && a->bucket == b->bucket;
+}
 
-	send_command(a, field ? 3 : 2, args);
+static struct store_bytes
+key_bytes(const struct redis_key *key)
+{
+	return (struct store_bytes){key->bytes, key->length};
 }
 
 static void
-take_item(struct attempt *a, struct item *item)
+item_put(struct item *item, const void *value, size_t length)
+{
+	if (length != item->length || !item->value) {
+		g_free(item->value);
+		item->value = g_malloc(length + 1);
+		item->length = length;
+	}
+	if (length)
+		memcpy(item->value, value, length);
+}
+
+/* The items from FROM on that one command can name: one, or some fields of one hash. */
+static guint
+run_of(const GPtrArray *items, guint from)
+{
+	const struct item *first = g_ptr_array_index(items, from);
+	guint n = 1;
+
+	while (redis_buckets(first->space) && n < FIELDS && from + n < items->len) {
+		const struct item *next = g_ptr_array_index(items, from + n);
+
+		if (!same_hash(first, next))
+			break;
+		n++;
+	}
+	return n;
+}
+
+static void
+ask_run(struct attempt *a, const GPtrArray *items, guint from, guint n)
+{
+	const struct item *first = g_ptr_array_index(items, from);
+	bool fields = redis_buckets(first->space) > 0;
+	struct redis_key key;
+	struct store_bytes args[ARGUMENTS];
+
+	redis_key_of(first->space, first->key, &key);
+	args[0] = text_bytes(fields ? "HMGET" : "GET");
+	args[1] = key_bytes(&key);
+
+	for (guint i = 0; i < n && fields; i++) {
+		const struct item *item = g_ptr_array_index(items, from + i);
+
+		args[2 + i] = item->key;
+	}
+	send_command(a, fields ? (int)n + 2 : 2, args);
+}
+
+static void
+take_value(struct attempt *a, struct item *item, const redisReply *reply)
+{
+	item->needed = false;
+	if (!reply || reply->type != REDIS_REPLY_STRING)
+		return;
+	item->existed = true;
+	if (!redis_is_packed(item->space)) {
+		item_put(item, reply->str, reply->len);
+		return;
+	}
+	if (!redis_unpack(reply->str, reply->len, a->scratch))
+		a->damaged = true;
+	item_put(item, a->scratch->data, a->scratch->len);
+}
+
+static void
+take_run(struct attempt *a, const GPtrArray *items, guint from, guint n)
 {
 	redisReply *reply = take_reply(a);
 
-	if (reply && reply->type == REDIS_REPLY_STRING) {
-		item->existed = true;
-		item->value = g_byte_array_new();
-		if (!redis_is_packed(item->space))
-			g_byte_array_append(
-			    item->value, (const uint8_t *)reply->str, (guint)reply->len);
-		else if (!redis_unpack(reply->str, reply->len, item->value))
-			a->damaged = true;
+	for (guint i = 0; i < n; i++) {
+		const redisReply *one = reply;
+
+		if (reply && reply->type == REDIS_REPLY_ARRAY)
+			one = i < reply->elements ? reply->element[i] : NULL;
+		take_value(a, g_ptr_array_index(items, from + i), one);
 	}
-	item->needed = false;
 	if (reply)
 		freeReplyObject(reply);
+}
+
+static gint
+compare_places(gconstpointer a, gconstpointer b)
+{
+	const struct item *x = *(const struct item *const *)a, *y = *(const struct item *const *)b;
+
+	if (x->space != y->space)
+		return x->space < y->space ? -1 : 1;
+	return x->bucket < y->bucket ? -1 : x->bucket > y->bucket;
 }
 
 /* All that are needed and not read yet. */
 static void
 read_items(struct attempt *a)
 {
-	guint asked = 0, taken = 0;
+	g_autoptr(GPtrArray) needed = g_ptr_array_new();
+	guint asked = 0, taken = 0, n;
 
-	while (taken < a->items->len && !failed(a)) {
-		for (; asked < a->items->len && a->awaited < WINDOW; asked++) {
-			struct item *item = g_ptr_array_index(a->items, asked);
+	for (guint i = 0; i < a->items->len; i++) {
+		struct item *item = g_ptr_array_index(a->items, i);
 
-			if (item->needed)
-				ask_item(a, item);
+		if (item->needed)
+			g_ptr_array_add(needed, item);
+	}
+	g_ptr_array_sort(needed, compare_places);
+	while (taken < needed->len && !failed(a)) {
+		for (; asked < needed->len && a->awaited < WINDOW; asked += n) {
+			n = run_of(needed, asked);
+			ask_run(a, needed, asked, n);
 		}
-		for (; taken < asked; taken++) {
-			struct item *item = g_ptr_array_index(a->items, taken);
-
-			if (item->needed)
-				take_item(a, item);
+		/* The server works on the other half meanwhile. */
+		for (; taken < asked && (asked == needed->len || a->awaited > WINDOW / 2);
+		     taken += n) {
+			n = run_of(needed, taken);
+			take_run(a, needed, taken, n);
 		}
 	}
 }
@@ -224,6 +325,15 @@ watch_key(struct attempt *a, struct store_bytes key)
 	const struct store_bytes args[] = {text_bytes("WATCH"), key};
 
 	send_command(a, 2, args);
+}
+
+static void
+watch_item(struct attempt *a, const struct item *item)
+{
+	struct redis_key key;
+
+	redis_key_of(item->space, item->key, &key);
+	watch_key(a, key_bytes(&key));
 }
 
 /* Of tokens and slots the turn tells of any change. */
@@ -245,7 +355,7 @@ plan(struct attempt *a)
 
 		if (step->kind == STORE_STEP_ADD && !item->written && !item->existed) {
 			if (!is_told_by_turn(step->space) && !item->needed)
-				watch_key(a, bytes_of(item->full));
+				watch_item(a, item);
 			item->needed = true;
 		}
 		item->written = true;
@@ -254,19 +364,9 @@ plan(struct attempt *a)
 }
 
 static void
-item_put(struct item *item, const void *value, size_t length)
-{
-	if (item->value)
-		g_byte_array_unref(item->value);
-	item->value = g_byte_array_new();
-	if (length)
-		g_byte_array_append(item->value, value, (guint)length);
-}
-
-static void
 apply_step(struct item *item, const struct store_step *step, GByteArray *scratch)
 {
-	struct store_bytes old;
+	struct store_bytes old = {item->value, item->length};
 
 	switch (step->kind) {
 	case STORE_STEP_PUT:
@@ -275,12 +375,10 @@ apply_step(struct item *item, const struct store_step *step, GByteArray *scratch
 		item->keeps_expiry = false;
 		break;
 	case STORE_STEP_DELETE:
-		g_clear_pointer(&item->value, g_byte_array_unref);
+		g_clear_pointer(&item->value, g_free);
 		item->keeps_expiry = false;
 		break;
 	case STORE_STEP_ADD:
-		if (item->value)
-			old = (struct store_bytes){item->value->data, item->value->len};
 		store_cells_apply(item->value ? &old : NULL, step, scratch);
 		if (!item->value)
 			item->expires = step->expires;
@@ -295,45 +393,66 @@ static void
 apply(struct attempt *a)
 {
 	const GArray *steps = a->batcher->change.steps;
-	g_autoptr(GByteArray) scratch = g_byte_array_new();
 
 	for (guint i = 0; i < steps->len; i++) {
 		const struct store_step *step = &g_array_index(steps, struct store_step, i);
 
-		apply_step(item_of(a, step->space, step->key), step, scratch);
+		apply_step(item_of(a, step->space, step->key), step, a->scratch);
 	}
 }
 
 /* -- the transaction -- */
 
+/* Fields of one hash: those that have a value, and those that go. */
 static void
-write_field(struct attempt *a, const struct item *item)
+write_fields(struct attempt *a, const GPtrArray *items, guint from, guint n)
 {
-	bool gone = !item->value;
-	struct store_bytes args[] = {text_bytes(gone ? "HDEL" : "HSET"), bytes_of(item->full),
-	    bytes_of(item->key), {NULL, 0}};
+	const struct item *first = g_ptr_array_index(items, from);
+	struct store_bytes put[ARGUMENTS], drop[ARGUMENTS];
+	struct redis_key key;
+	int n_put = 2, n_drop = 2;
 
-	if (!gone)
-		args[3] = (struct store_bytes){item->value->data, item->value->len};
-	send_command(a, gone ? 3 : 4, args);
+	redis_key_of(first->space, first->key, &key);
+	put[0] = text_bytes("HSET");
+	drop[0] = text_bytes("HDEL");
+	put[1] = drop[1] = key_bytes(&key);
+	for (guint i = 0; i < n; i++) {
+		const struct item *item = g_ptr_array_index(items, from + i);
+
+		if (!item->value) {
+			drop[n_drop++] = item->key;
+			continue;
+		}
+		put[n_put++] = item->key;
+		put[n_put++] = (struct store_bytes){item->value, item->length};
+	}
+	if (n_put > 2)
+		send_command(a, n_put, put);
+	if (n_drop > 2)
+		send_command(a, n_drop, drop);
 }
 
 static void
-write_key(struct attempt *a, const struct item *item, GByteArray *packed)
+write_key(struct attempt *a, const struct item *item)
 {
-	struct store_bytes args[5] = {text_bytes("SET"), bytes_of(item->full)};
-	g_autofree char *expires = g_strdup_printf("%" G_GINT64_FORMAT, item->expires);
+	struct redis_key key;
+	struct store_bytes args[5];
+	char expires[24];
 	int n = 3;
 
+	redis_key_of(item->space, item->key, &key);
+	args[0] = text_bytes("SET");
+	args[1] = key_bytes(&key);
+	g_snprintf(expires, sizeof expires, "%" G_GINT64_FORMAT, item->expires);
 	if (!item->value) {
 		args[0] = text_bytes("DEL");
 		send_command(a, 2, args);
 		return;
 	}
-	args[2] = (struct store_bytes){item->value->data, item->value->len};
+	args[2] = (struct store_bytes){item->value, item->length};
 	if (redis_is_packed(item->space)) {
-		redis_pack(item->value->data, item->value->len, packed);
-		args[2] = (struct store_bytes){packed->data, packed->len};
+		redis_pack(item->value, item->length, a->scratch);
+		args[2] = (struct store_bytes){a->scratch->data, a->scratch->len};
 	}
 	if (item->keeps_expiry) {
 		args[n++] = text_bytes("KEEPTTL");
@@ -349,9 +468,8 @@ write_index(struct attempt *a, const struct item *item)
 {
 	g_autofree char *index = redis_space_index(item->space);
 	const struct store_bytes add[] = {
-	    text_bytes("ZADD"), text_bytes(index), text_bytes("0"), bytes_of(item->key)};
-	const struct store_bytes drop[] = {
-	    text_bytes("ZREM"), text_bytes(index), bytes_of(item->key)};
+	    text_bytes("ZADD"), text_bytes(index), text_bytes("0"), item->key};
+	const struct store_bytes drop[] = {text_bytes("ZREM"), text_bytes(index), item->key};
 
 	if (!item->value)
 		send_command(a, 3, drop);
@@ -362,21 +480,28 @@ write_index(struct attempt *a, const struct item *item)
 static void
 write_items(struct attempt *a)
 {
-	g_autoptr(GByteArray) packed = g_byte_array_new();
+	g_autoptr(GPtrArray) written = g_ptr_array_new();
+	guint n;
 
-	for (guint i = 0; i < a->items->len && !failed(a); i++) {
-		const struct item *item = g_ptr_array_index(a->items, i);
+	for (guint i = 0; i < a->items->len; i++) {
+		struct item *item = g_ptr_array_index(a->items, i);
 
-		if (!item->written)
-			continue;
+		if (item->written)
+			g_ptr_array_add(written, item);
+	}
+	g_ptr_array_sort(written, compare_places);
+	for (guint i = 0; i < written->len && !failed(a); i += n) {
+		const struct item *item = g_ptr_array_index(written, i);
+
+		n = run_of(written, i);
 		if (redis_buckets(item->space))
-			write_field(a, item);
+			write_fields(a, written, i, n);
 		else
-			write_key(a, item, packed);
+			write_key(a, item);
 		if (redis_is_ordered(item->space))
 			write_index(a, item);
 		if (a->awaited >= WINDOW)
-			take_all(a);
+			take_until(a, WINDOW / 2);
 	}
 }
 
@@ -436,7 +561,7 @@ ask_function(struct attempt *a, const char *turn)
 	take_all(a);
 	read_items(a);
 	if (own && own->value)
-		old = (struct store_bytes){own->value->data, own->value->len};
+		old = (struct store_bytes){own->value, own->length};
 	store_change_begin(&a->batcher->change, op->space, key);
 	if (!failed(a))
 		op->update(own && own->value ? &old : NULL, &a->batcher->change, op->job);
@@ -504,13 +629,14 @@ try_once(struct redis_batcher *batcher, struct redis_op *op, bool *ret_again)
 	if (!a.redis)
 		return STORE_UNAVAILABLE;
 	a.items = g_ptr_array_new_with_free_func(item_free);
-	a.index =
-	    g_hash_table_new_full(g_bytes_hash, g_bytes_equal, (GDestroyNotify)g_bytes_unref, NULL);
+	a.index = g_hash_table_new(item_hash, item_equal);
+	a.scratch = g_byte_array_new();
 	result = run_attempt(&a);
 	*ret_again = a.conflict || (a.broken && !a.exec_sent && !fresh);
 	if (failed(&a))
 		drop_connection(batcher);
 	g_hash_table_unref(a.index);
+	g_byte_array_unref(a.scratch);
 	g_ptr_array_unref(a.items);
 	if (!*ret_again && a.refusal)
 		op->complaint = g_steal_pointer(&a.refusal);

@@ -229,11 +229,10 @@ redis_argv_number(struct redis_op *op, int64_t number)
 void
 redis_argv_key(struct redis_op *op, enum store_space space, struct store_bytes key)
 {
-	size_t bare, length;
-	GBytes *bytes = redis_full_key(space, key, &bare);
-	void *data = g_bytes_unref_to_data(bytes, &length);
+	struct redis_key full;
 
-	redis_argv_take(op, data, length);
+	redis_key_of(space, key, &full);
+	redis_argv_take(op, g_memdup2(full.bytes, full.length), full.length);
 }
 
 void

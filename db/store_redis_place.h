@@ -29,7 +29,16 @@ char *redis_space_index(enum store_space space);
 /* Counts the changes to what is read, changed and written back by a batch. */
 char *redis_turn_key(enum store_environment environment);
 
-/* The key in the server. *RET_BARE is where KEY begins in it, or its length if KEY is a field. */
-GBytes *redis_full_key(enum store_space space, struct store_bytes key, size_t *ret_bare);
+/* The hash that a record of a space with buckets is in, from 0. */
+unsigned redis_bucket(enum store_space space, struct store_bytes key);
+
+/* The key in the server. */
+struct redis_key {
+	size_t length;
+	size_t bare; /* where the record's own key begins in it; LENGTH if that is a field */
+	char bytes[64 + STORE_KEY_MAX];
+};
+
+void redis_key_of(enum store_space space, struct store_bytes key, struct redis_key *ret_key);
 
 #endif

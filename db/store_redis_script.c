@@ -134,7 +134,7 @@ const char *const redis_scripts[REDIS_SCRIPTS + 1] = {
     /*
      * Gives 1 if sampled, the keys in all, those looked at, then name and number of each space:
      * every key of a small store, 1,000 drawn at random of a large one. A number that is none of
-     * those looked at has "=" before its name: what counts itself, and tokens by each 64th hash.
+     * those looked at has "=" before its name: what counts itself, and tokens by each 32nd hash.
      */
     [REDIS_SCRIPT_COUNT] =
 	"local total, seen, n = redis.call('DBSIZE'), 0, {}\n"
@@ -164,7 +164,7 @@ const char *const redis_scripts[REDIS_SCRIPTS + 1] = {
 	"		end\n"
 	"		n['=' .. name], n[name] = sum * step, nil\n"
 	"	end\n"
-	"	count('tokens', 16383, 64)\n"
+	"	count('tokens', 8191, 32)\n"
 	"	count('messages', 1023, 1)\n"
 	"	for _, name in ipairs({'slots', 'memory'}) do\n"
 	"		n['=' .. name], n[name] = redis.call('ZCARD', prefix .. name), nil\n"

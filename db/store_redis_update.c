@@ -223,6 +223,7 @@ redis_update(struct store *store, enum store_space space, struct store_bytes key
     store_update_fn update, void *job, GDestroyNotify free_job, const struct store_call *call)
 {
 	struct redis_op *op = redis_op_new(redis_of(store), call->timeout);
+	struct redis_key full;
 
 	op->finish = update_finish;
 	op->space = space;
@@ -235,7 +236,9 @@ redis_update(struct store *store, enum store_space space, struct store_bytes key
 		redis_op_refuse(op, STORE_UNAVAILABLE);
 		return;
 	}
-	op->key = redis_full_key(space, key, &op->bare);
+	redis_key_of(space, key, &full);
+	op->key = g_bytes_new(full.bytes, full.length);
+	op->bare = full.bare;
 	op->field = redis_buckets(space) ? g_bytes_new(key.data, key.length) : NULL;
 	take_turn(op);
 }

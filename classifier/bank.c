@@ -521,11 +521,9 @@ batch_new(void)
 	return batch;
 }
 
-static void
-batch_free(gpointer data)
+void
+bank_batch_free(struct batch *batch)
 {
-	struct batch *batch = data;
-
 	g_array_unref(batch->changes);
 	g_array_unref(batch->cells);
 	g_byte_array_unref(batch->bytes);
@@ -740,8 +738,7 @@ delete_if_unused(
 		store_change_delete(change);
 }
 
-/* What is forgotten leaves no word behind. A token that stays because this failed counts for
- * nothing, so that it is no error. */
+/* A token that stays because this failed counts for nothing, so that it is no error. */
 static void
 delete_unused(struct store *store, const GPtrArray *keys)
 {
@@ -758,22 +755,55 @@ delete_unused(struct store *store, const GPtrArray *keys)
 		store_wait(store);
 }
 
+void
+bank_delete_unused(struct store *store, const struct batch *batch)
+{
+	g_autoptr(GPtrArray) keys = maybe_unused(batch);
+
+	delete_unused(store, keys);
+}
+
 /* The store frees the batch. */
 static enum store_result
 commit_embedded(struct bank *bank, struct batch *batch)
 {
 	enum store_result result = STORE_UNAVAILABLE;
 	struct store_call call = {.done = committed, .context = &result};
+	g_autoptr(GPtrArray) unused = maybe_unused(batch);
 
 	store_update(bank->store, STORE_SLOTS,
 	    (struct store_bytes){BANK_HEAD_KEY, strlen(BANK_HEAD_KEY)}, say_batch, batch,
-	    batch_free, &call);
+	    (GDestroyNotify)bank_batch_free, &call);
 	store_wait(bank->store);
+	if (result == STORE_OK)
+		delete_unused(bank->store, unused);
 	return result;
 }
 
+static bool
+tell(enum store_result result, GError **error)
+{
+	if (result == STORE_OK)
+		return true;
+	if (error && !*error)
+		g_set_error(error, BANK_ERROR, BANK_FAILED, "cannot write what was learned: %s",
+		    store_result_text(result));
+	return false;
+}
+
 bool
-bank_commit(struct bank *bank, struct model *model, GError **error)
+bank_wait(struct bank *bank, GError **error)
+{
+	GError *problem = NULL;
+	bool done = !bank->shared || tell(bank_shared_finish_commit(bank, &problem), &problem);
+
+	if (problem)
+		g_propagate_error(error, problem);
+	return done;
+}
+
+bool
+bank_begin_commit(struct bank *bank, struct model *model, GError **error)
 {
 	struct batch *batch = batch_new();
 	const struct model_sink sink = {
@@ -784,24 +814,24 @@ bank_commit(struct bank *bank, struct model *model, GError **error)
 	    .entry = sink_entry,
 	    .memory = sink_memory,
 	};
-	g_autoptr(GPtrArray) unused = NULL;
-	enum store_result result = STORE_OK;
 
 	batch->merges = bank->shared != NULL;
 	model_drain(model, &sink);
-	unused = maybe_unused(batch);
 	if (batch->changes->len == 0 && batch->entries->len == 0) {
-		batch_free(batch);
-	} else if (bank->shared) {
-		result = bank_shared_commit(bank, batch, error);
-		batch_free(batch);
-	} else {
-		result = commit_embedded(bank, batch);
+		bank_batch_free(batch);
+		return bank_wait(bank, error);
 	}
-	if (result == STORE_OK)
-		delete_unused(bank->store, unused);
-	else if (!error || !*error)
-		g_set_error(error, BANK_ERROR, BANK_FAILED, "cannot write what was learned: %s",
-		    store_result_text(result));
-	return result == STORE_OK;
+	if (!bank->shared)
+		return tell(commit_embedded(bank, batch), error);
+	if (!bank_wait(bank, error)) {
+		bank_batch_free(batch);
+		return false;
+	}
+	return bank_shared_begin_commit(bank, batch) == BANK_FLIES || bank_wait(bank, error);
+}
+
+bool
+bank_commit(struct bank *bank, struct model *model, GError **error)
+{
+	return bank_begin_commit(bank, model, error) && bank_wait(bank, error);
 }

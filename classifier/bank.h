@@ -72,6 +72,14 @@ void bank_unlock(struct bank *bank);
 bool bank_commit(struct bank *bank, struct model *model, GError **error);
 
 /*
+ * The same, but of a shared store it may return while it is being written; bank_wait() waits for
+ * that, and tells if it failed. So does the next commit, which is not done then. The model may
+ * learn on meanwhile.
+ */
+bool bank_begin_commit(struct bank *bank, struct model *model, GError **error);
+bool bank_wait(struct bank *bank, GError **error);
+
+/*
  * Before model_rebuild() on a shared store: until the next commit, or some two minutes, all others
  * wait with theirs. False if another host is at it, or the store failed: then nobody rebuilds.
  * *RET_FRESH says whether the model has seen all that others have committed; if not, it is to be

@@ -2,6 +2,7 @@
 
 #include "classifier/bank_state.h"
 
+#include <poll.h>
 #include <string.h>
 
 #include "classifier/bank_turn.h"
@@ -67,24 +68,21 @@ bank_shared_new(void)
 	return shared;
 }
 
-void
-bank_shared_free(struct bank_shared *shared)
+/* What is being written is as good as read. */
+static const struct bank_entry *
+flying_entry(const struct bank_shared *shared, const uint8_t *digest)
 {
-	if (!shared)
-		return;
-	g_mutex_clear(&shared->lock);
-	g_hash_table_unref(shared->believed);
-	for (unsigned spam = 0; spam < 2; spam++)
-		g_tree_unref(shared->memory[spam]);
-	g_free(shared);
+	return shared->flight ? g_hash_table_lookup(shared->flight->entries, digest) : NULL;
 }
 
 bool
-bank_shared_believed(const struct bank_shared *shared, const uint8_t digest[CANONICAL_DIGEST_SIZE],
+bank_shared_believed(struct bank_shared *shared, const uint8_t digest[CANONICAL_DIGEST_SIZE],
     bool *ret_found, struct model_entry *ret_entry)
 {
 	const struct bank_entry *entry = g_hash_table_lookup(shared->believed, digest);
 
+	if (!entry && (entry = flying_entry(shared, digest)))
+		bank_shared_believe(shared, digest, entry->found ? &entry->entry : NULL);
 	if (!entry)
 		return false;
 	*ret_found = entry->found;
@@ -214,6 +212,7 @@ follow_memory(struct bank_shared *shared, const struct batch *batch)
 
 struct reading_entries {
 	struct bank_entry *entries;
+	size_t left;
 	bool failed;
 };
 
@@ -223,6 +222,7 @@ take_current(void *context, size_t index, enum store_result result, const struct
 	struct reading_entries *r = context;
 	struct bank_entry *entry = &r->entries[index];
 
+	r->left--;
 	entry->found = value && registry_decode(value, &entry->entry);
 	r->failed |= (result != STORE_OK && result != STORE_NOT_FOUND) || (value && !entry->found);
 }
@@ -232,14 +232,19 @@ static bool
 read_entries(struct bank *bank, struct bank_entry *entries, size_t n)
 {
 	g_autofree struct store_bytes *keys = g_new(struct store_bytes, n + 1);
-	struct reading_entries r = {.entries = entries};
+	struct reading_entries r = {.entries = entries, .left = n};
+	struct pollfd fd = {.fd = store_poll_fd(bank->store), .events = POLLIN};
 
 	for (size_t i = 0; i < n; i++)
 		keys[i] = (struct store_bytes){entries[i].digest, CANONICAL_DIGEST_SIZE};
 	if (n)
 		store_get_many(
 		    bank->store, STORE_MESSAGES, keys, n, BANK_SHARED_LIMIT, take_current, &r);
-	store_wait(bank->store);
+	/* Not for what is being written. */
+	while (r.left) {
+		poll(&fd, 1, -1);
+		store_dispatch(bank->store);
+	}
 	return !r.failed;
 }
 
@@ -249,7 +254,7 @@ expect_digest(struct bank_shared *shared, GHashTable *asked, GArray *entries,
 {
 	struct bank_entry entry = {0};
 
-	if (g_hash_table_contains(shared->believed, digest))
+	if (g_hash_table_contains(shared->believed, digest) || flying_entry(shared, digest))
 		return;
 	if (!g_hash_table_add(asked, g_memdup2(digest, CANONICAL_DIGEST_SIZE)))
 		return;
@@ -348,117 +353,172 @@ say_turn(const struct store_bytes *old, struct store_change *change, void *data)
 	store_change_put(change, bytes, bank_turn_encode(&turn, bytes), 0);
 }
 
-struct outcome {
-	enum store_result result;
-	bool stale;
-};
-
 static void
 turn_done(void *context, enum store_result result, void *job)
 {
-	struct outcome *outcome = context;
+	struct bank_flight *flight = context;
 
-	outcome->result = result;
-	outcome->stale = job && ((const struct turn_job *)job)->stale;
+	flight->result = result;
+	flight->stale = job && ((const struct turn_job *)job)->stale;
 }
 
-static struct outcome
-write_turn(struct bank *bank, const struct batch *batch)
+static void
+write_turn(struct bank *bank, struct bank_flight *flight)
 {
-	const struct turn_job job = {.batch = batch,
+	const struct turn_job job = {.batch = flight->batch,
 	    .me = bank->shared->me,
 	    .commits = bank->shared->commits,
 	    .must_hold = bank->shared->rebuilding};
-	struct outcome outcome = {STORE_UNAVAILABLE, false};
-	struct store_call call = {.done = turn_done, .context = &outcome};
+	struct store_call call = {.done = turn_done, .context = flight};
 
 	store_update(bank->store, STORE_MODEL,
 	    (struct store_bytes){BANK_TURN_KEY, strlen(BANK_TURN_KEY)}, say_turn,
 	    g_memdup2(&job, sizeof job), g_free, &call);
-	store_wait(bank->store);
-	return outcome;
 }
 
 /* The entries of the batch as they shall be, given what others have made of them. */
 static bool
-merge_entries(struct bank *bank, struct batch *batch, const struct bank_entry *current)
+merge_entries(struct bank_flight *flight, const struct bank_entry *current)
 {
+	struct batch *batch = flight->batch;
+
 	for (guint i = 0; i < batch->entries->len; i++) {
 		const struct bank_entry *mine =
 		    &g_array_index(batch->entries, struct bank_entry, i);
-		struct model_entry base, merged;
-		bool had = false;
+		const struct bank_entry *base = g_hash_table_lookup(flight->bases, mine->digest);
+		struct bank_entry *merged = g_memdup2(mine, sizeof *mine);
 
-		bank_shared_believed(bank->shared, mine->digest, &had, &base);
-		if (!registry_merge(had ? &base : NULL, current[i].found ? &current[i].entry : NULL,
-			mine->found ? &mine->entry : NULL, &merged))
+		g_hash_table_replace(flight->entries, merged->digest, merged);
+		if (!registry_merge(base && base->found ? &base->entry : NULL,
+			current[i].found ? &current[i].entry : NULL,
+			mine->found ? &mine->entry : NULL, &merged->entry))
 			return false;
-		bank_batch_entry(batch, mine->digest, mine->found ? &merged : NULL);
+		bank_batch_entry(batch, mine->digest, mine->found ? &merged->entry : NULL);
 	}
 	return true;
 }
 
-static enum store_result
-conflict(GError **error)
+/* -- flights: what is being written while its trainer learns on -- */
+
+static void
+flight_free(struct bank_flight *flight)
 {
-	g_set_error_literal(error, BANK_ERROR, BANK_CONFLICT,
-	    "another host has trained the same messages at the same time");
-	return STORE_UNAVAILABLE;
+	g_hash_table_unref(flight->bases);
+	g_hash_table_unref(flight->entries);
+	bank_batch_free(flight->batch);
+	g_free(flight);
 }
 
-/* Reads what there is, merges, and writes, unless another commits in between. */
-static struct outcome
-try_commit(struct bank *bank, struct batch *batch, GError **error)
+void
+bank_shared_free(struct bank_shared *shared)
 {
+	if (!shared)
+		return;
+	g_mutex_clear(&shared->lock);
+	g_hash_table_unref(shared->believed);
+	if (shared->flight)
+		flight_free(shared->flight);
+	for (unsigned spam = 0; spam < 2; spam++)
+		g_tree_unref(shared->memory[spam]);
+	g_free(shared);
+}
+
+/* Takes the turn, reads what there is, merges, and begins to write: without effect if another
+ * commits before. */
+static enum bank_landing
+take_off(struct bank *bank, struct bank_flight *flight)
+{
+	struct bank_shared *shared = bank->shared;
+	struct batch *batch = flight->batch;
 	g_autofree struct bank_entry *current =
 	    g_memdup2(batch->entries->data, batch->entries->len * sizeof *current);
-	guint before = batch->changes->len, bytes = batch->bytes->len;
-	struct outcome outcome = {STORE_UNAVAILABLE, false};
+	uint64_t seen = shared->commits;
+	bool mine;
 
-	if (!read_entries(bank, current, batch->entries->len))
-		return outcome;
-	if (merge_entries(bank, batch, current))
-		outcome = write_turn(bank, batch);
-	else
-		conflict(error);
-	g_array_set_size(batch->changes, before);
-	g_byte_array_set_size(batch->bytes, bytes);
-	return outcome;
+	g_array_set_size(batch->changes, flight->n_changes);
+	g_byte_array_set_size(batch->bytes, flight->n_bytes);
+	if (!shared->rebuilding)
+		flight->result = bank_turn_take(bank->store, shared->me, COMMIT_TURN, PATIENCE,
+		    BANK_SHARED_LIMIT, &shared->commits, &mine);
+	shared->missed |= shared->commits != seen;
+	if (flight->result != STORE_OK)
+		return BANK_CRASHED;
+	if (!read_entries(bank, current, batch->entries->len)) {
+		flight->result = STORE_UNAVAILABLE;
+		return BANK_CRASHED;
+	}
+	if (!merge_entries(flight, current))
+		return BANK_COLLIDED;
+	write_turn(bank, flight);
+	return BANK_FLIES;
+}
+
+enum bank_landing
+bank_shared_begin_commit(struct bank *bank, struct batch *batch)
+{
+	struct bank_shared *shared = bank->shared;
+	struct bank_flight *flight = g_new0(struct bank_flight, 1);
+
+	flight->batch = batch;
+	flight->n_changes = batch->changes->len;
+	flight->n_bytes = batch->bytes->len;
+	flight->bases = shared->believed;
+	flight->entries = g_hash_table_new_full(digest_hash, digest_equal, NULL, g_free);
+	shared->believed = g_hash_table_new_full(digest_hash, digest_equal, NULL, g_free);
+	flight->landing = take_off(bank, flight);
+	if (shared->memory_read)
+		follow_memory(shared, batch);
+	shared->flight = flight;
+	return flight->landing;
+}
+
+/* Waits; who was overtaken by another's commit tries again. */
+static enum bank_landing
+land(struct bank *bank, struct bank_flight *flight)
+{
+	for (unsigned i = 0; i < TRIES && flight->landing == BANK_FLIES; i++) {
+		store_wait(bank->store);
+		if (flight->result != STORE_OK)
+			return BANK_CRASHED;
+		if (!flight->stale)
+			return BANK_LANDED;
+		if (bank->shared->rebuilding)
+			return BANK_COLLIDED;
+		flight->landing = take_off(bank, flight);
+	}
+	if (flight->landing == BANK_FLIES) {
+		store_wait(bank->store);
+		flight->result = STORE_UNAVAILABLE;
+		return BANK_CRASHED;
+	}
+	return flight->landing;
 }
 
 enum store_result
-bank_shared_commit(struct bank *bank, struct batch *batch, GError **error)
+bank_shared_finish_commit(struct bank *bank, GError **error)
 {
 	struct bank_shared *shared = bank->shared;
-	GError *problem = NULL;
-	struct outcome outcome = {STORE_OK, true};
-	uint64_t seen = shared->commits;
-	bool mine = false;
+	struct bank_flight *flight = shared->flight;
+	enum store_result result = STORE_OK;
+	enum bank_landing landing;
 
-	for (unsigned i = 0; i < TRIES && outcome.result == STORE_OK && outcome.stale; i++) {
-		if (shared->rebuilding && i)
-			conflict(&problem);
-		else if (!shared->rebuilding)
-			outcome.result = bank_turn_take(bank->store, shared->me, COMMIT_TURN,
-			    PATIENCE, BANK_SHARED_LIMIT, &shared->commits, &mine);
-		if (!problem && outcome.result == STORE_OK)
-			outcome = try_commit(bank, batch, &problem);
-		if (problem)
-			break;
-	}
-	shared->missed |= shared->commits != seen;
-	shared->rebuilding = false;
-	g_hash_table_remove_all(shared->believed);
-	if (outcome.result == STORE_OK && !outcome.stale && !problem) {
-		shared->commits++;
-		if (shared->memory_read)
-			follow_memory(shared, batch);
+	if (!flight)
 		return STORE_OK;
+	landing = land(bank, flight);
+	shared->flight = NULL;
+	shared->rebuilding = false;
+	if (landing == BANK_LANDED) {
+		shared->commits++;
+		bank_delete_unused(bank->store, flight->batch);
+	} else {
+		result = landing == BANK_CRASHED ? flight->result : STORE_UNAVAILABLE;
+		bank_turn_give_back(bank->store, shared->me, BANK_SHARED_LIMIT);
 	}
-	bank_turn_give_back(bank->store, shared->me, BANK_SHARED_LIMIT);
-	if (problem)
-		g_propagate_error(error, problem);
-	return outcome.result == STORE_OK ? STORE_UNAVAILABLE : outcome.result;
+	if (landing == BANK_COLLIDED)
+		g_set_error_literal(error, BANK_ERROR, BANK_CONFLICT,
+		    "another host has trained the same messages at the same time");
+	flight_free(flight);
+	return result;
 }
 
 bool

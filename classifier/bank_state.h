@@ -48,8 +48,30 @@ struct batch {
 void bank_batch_entry(struct batch *batch, const uint8_t digest[CANONICAL_DIGEST_SIZE],
     const struct model_entry *entry);
 void bank_batch_say(const struct batch *batch, struct store_change *change);
+void bank_batch_free(struct batch *batch);
+
+/* What is forgotten leaves no word behind: tokens of the batch that are in no message any more. */
+void bank_delete_unused(struct store *store, const struct batch *batch);
 
 /* -- a store that other hosts use too (bank_shared.c) -- */
+
+enum bank_landing {
+	BANK_FLIES,    /* is being written */
+	BANK_LANDED,   /* is written */
+	BANK_CRASHED,  /* the store failed */
+	BANK_COLLIDED, /* with another trainer's messages */
+};
+
+/* A commit on its way. */
+struct bank_flight {
+	struct batch *batch;
+	guint n_changes, n_bytes; /* of the batch without its entries */
+	GHashTable *bases;        /* what models had read: digest -> struct bank_entry */
+	GHashTable *entries;      /* what is written, the same */
+	enum bank_landing landing;
+	enum store_result result;
+	bool stale; /* another has committed before: nothing was written */
+};
 
 struct bank_shared {
 	GMutex lock;          /* the store belongs to one thread at a time */
@@ -58,7 +80,8 @@ struct bank_shared {
 	bool missed;          /* others have committed since the model was made */
 	bool rebuilding;      /* has the turn */
 	GHashTable *believed; /* digest -> struct bank_entry, as models have read it */
-	GTree *memory[2];     /* digest -> GBytes, of ham and spam */
+	struct bank_flight *flight; /* or NULL */
+	GTree *memory[2];           /* digest -> GBytes, of ham and spam */
 	bool memory_read;
 };
 
@@ -70,8 +93,8 @@ void bank_shared_begin(struct bank *bank);
 
 /* What a model was told of an entry since the last commit: others' changes since then are merged
  * against it. */
-bool bank_shared_believed(const struct bank_shared *shared,
-    const uint8_t digest[CANONICAL_DIGEST_SIZE], bool *ret_found, struct model_entry *ret_entry);
+bool bank_shared_believed(struct bank_shared *shared, const uint8_t digest[CANONICAL_DIGEST_SIZE],
+    bool *ret_found, struct model_entry *ret_entry);
 void bank_shared_believe(struct bank_shared *shared, const uint8_t digest[CANONICAL_DIGEST_SIZE],
     const struct model_entry *entry);
 
@@ -86,7 +109,12 @@ bool bank_shared_next(const struct bank_shared *shared, bool spam,
     const uint8_t point[CANONICAL_DIGEST_SIZE], uint8_t ret_digest[CANONICAL_DIGEST_SIZE],
     GByteArray *ret_slots);
 
-/* Sets the error itself if it is a conflict; STORE_OK if all is written. */
-enum store_result bank_shared_commit(struct bank *bank, struct batch *batch, GError **error);
+/*
+ * Begins to write the batch, which belongs to the bank then. Whatever comes of it is told by
+ * bank_shared_finish_commit(), which waits; it must be called before the next one.
+ */
+enum bank_landing bank_shared_begin_commit(struct bank *bank, struct batch *batch);
+/* STORE_OK if all is written, or nothing was to be. Sets the error only if it is a conflict. */
+enum store_result bank_shared_finish_commit(struct bank *bank, GError **error);
 
 #endif

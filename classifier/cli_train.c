@@ -25,17 +25,24 @@
 /* A label of its own beside those of cli_sort_paths(). */
 #define LABEL_FORGET CLI_LABELS
 
+struct counted {
+	unsigned outcomes[MODEL_FAILED + 1]; /* since the beginning */
+	unsigned learned[CLI_LABELS], moved; /* since the commit before */
+};
+
 struct training {
 	struct cli *cli;
 	struct model *model;
 	unsigned outcomes[MODEL_FAILED + 1], unreadable, uncommitted, run;
 	unsigned kept[MODEL_FAILED + 1];     /* the outcomes that are on the disk */
-	unsigned learned[CLI_LABELS], moved; /* since the last commit */
+	struct counted sent;                 /* at the last commit, which may be on its way */
+	unsigned learned[CLI_LABELS], moved; /* since then */
 	char *last;                          /* the last message that was learned */
 	/* Of a shared store, struct learnable: those since the last commit, which may have to be
-	 * learned again; from NEXT on they wait to be learned. */
+	 * learned again. The first FLYING are being written; from NEXT on they wait to be learned.
+	 */
 	GPtrArray *batch;
-	guint next;
+	guint flying, next;
 	bool single;
 	GError *error;
 	bool show_progress;
@@ -132,6 +139,9 @@ learn_again(struct training *t)
 	struct model_report report;
 
 	memcpy(t->outcomes, t->kept, sizeof t->outcomes);
+	t->sent = (struct counted){{0}, {0}, 0};
+	memcpy(t->sent.outcomes, t->kept, sizeof t->kept);
+	t->flying = 0;
 	t->learned[CLI_LABEL_HAM] = t->learned[CLI_LABEL_SPAM] = t->moved = 0;
 	if (!open_model(t))
 		return false;
@@ -145,37 +155,79 @@ learn_again(struct training *t)
 	return !t->error;
 }
 
-static bool
-write_learned(struct training *t)
+/* What was sent is written. */
+static void
+count_sent(struct training *t)
 {
-	GError *error = NULL;
+	struct counted *sent = &t->sent;
 
-	for (unsigned i = 0; i <= CONFLICTS; i++) {
-		g_clear_error(&error);
-		if (bank_commit(t->cli->bank, t->model, &error))
-			return true;
-		if (!g_error_matches(error, BANK_ERROR, BANK_CONFLICT) || !learn_again(t))
-			break;
+	memcpy(t->kept, sent->outcomes, sizeof t->kept);
+	if (t->flying)
+		g_ptr_array_remove_range(t->batch, 0, t->flying);
+	t->next -= t->flying;
+	t->flying = 0;
+	cli_count_learned(
+	    t->cli, sent->learned[CLI_LABEL_HAM], sent->learned[CLI_LABEL_SPAM], sent->moved);
+	sent->learned[CLI_LABEL_HAM] = sent->learned[CLI_LABEL_SPAM] = sent->moved = 0;
+}
+
+/* False if it cannot go on: after a conflict all is learned again that is not written. */
+static bool
+take_problem(struct training *t, GError *error)
+{
+	if (g_error_matches(error, BANK_ERROR, BANK_CONFLICT) && learn_again(t)) {
+		g_error_free(error);
+		return true;
 	}
-	if (!t->error)
-		g_propagate_error(&t->error, error);
+	if (t->error)
+		g_error_free(error);
 	else
-		g_clear_error(&error);
+		t->error = error;
 	return false;
 }
 
-static void
-commit(struct training *t)
+/* Waits for the last commit. */
+static bool
+confirm(struct training *t)
 {
-	if (t->error || !write_learned(t))
-		return;
-	memcpy(t->kept, t->outcomes, sizeof t->kept);
-	t->uncommitted = 0;
-	if (t->next)
-		g_ptr_array_remove_range(t->batch, 0, t->next);
-	t->next = 0;
-	cli_count_learned(t->cli, t->learned[CLI_LABEL_HAM], t->learned[CLI_LABEL_SPAM], t->moved);
-	t->learned[CLI_LABEL_HAM] = t->learned[CLI_LABEL_SPAM] = t->moved = 0;
+	GError *error = NULL;
+
+	if (!bank_wait(t->cli->bank, &error))
+		return take_problem(t, error);
+	count_sent(t);
+	return true;
+}
+
+/* When it is ALL, it is on the disk when this returns; else the disk may be waited for later. */
+static void
+commit(struct training *t, bool all)
+{
+	GError *error = NULL;
+
+	for (unsigned i = 0; i < CONFLICTS && !t->error && confirm(t); i++) {
+		if (!bank_begin_commit(t->cli->bank, t->model, &error)) {
+			if (!take_problem(t, g_steal_pointer(&error)))
+				return;
+			continue;
+		}
+		memcpy(t->sent.outcomes, t->outcomes, sizeof t->outcomes);
+		memcpy(t->sent.learned, t->learned, sizeof t->learned);
+		t->sent.moved = t->moved;
+		t->learned[CLI_LABEL_HAM] = t->learned[CLI_LABEL_SPAM] = t->moved = 0;
+		t->uncommitted = 0;
+		t->flying = t->next;
+		if (!all)
+			return;
+		if (bank_wait(t->cli->bank, &error)) {
+			count_sent(t);
+			return;
+		}
+		if (!take_problem(t, g_steal_pointer(&error)))
+			return;
+	}
+	if (!t->error)
+		g_set_error_literal(&t->error, BANK_ERROR, BANK_FAILED,
+		    "other hosts train the same messages all the time");
 }
 
 /* What a person wants to know of a single message. */
@@ -218,19 +270,23 @@ learn(struct training *t, const struct cli_message *message, const struct readin
 	g_free(t->last);
 	t->last = g_strdup(message->name);
 	if (++t->uncommitted >= COMMIT_MESSAGES || model_waiting(t->model) > COMMIT_BYTES)
-		commit(t);
+		commit(t, false);
 }
 
 /* Those that wait. Commits may come between. */
 static void
 learn_waiting(struct training *t)
 {
-	if (!t->error && t->batch->len > t->next)
-		expect(t, t->next, t->batch->len - t->next);
-	while (!t->error && t->next < t->batch->len) {
-		const struct learnable *l = g_ptr_array_index(t->batch, t->next++);
+	bool expected = false;
 
+	while (!t->error && t->next < t->batch->len) {
+		const struct learnable *l;
+
+		if (!expected)
+			expect(t, t->next, t->batch->len - t->next);
+		l = g_ptr_array_index(t->batch, t->next++);
 		learn(t, l->message, l->reading);
+		expected = t->uncommitted > 0;
 	}
 }
 
@@ -338,13 +394,13 @@ settle(struct training *t)
 {
 	unsigned learned = t->outcomes[MODEL_LEARNED] + t->outcomes[MODEL_MOVED];
 
-	commit(t);
+	commit(t, true);
 	if (t->error || cli_interrupted() || !model_wants_rebuild(t->model, learned))
 		return;
 	if (bank_is_shared(t->cli->bank))
 		rebuild_shared(t);
 	else if (model_rebuild(t->model))
-		commit(t);
+		commit(t, true);
 	else
 		g_set_error_literal(&t->error, BANK_ERROR, BANK_FAILED,
 		    "cannot read what is remembered of trained messages");

@@ -18,7 +18,10 @@ struct bank {
 	struct bank_shared *shared; /* NULL unless other hosts use the store too */
 };
 
-/* -- the sink: all of a commit, gathered -- */
+void bank_page_key(unsigned table, uint32_t page, uint8_t ret_key[BANK_PAGE_KEY]);
+void bank_memory_key(bool spam, const uint8_t *digest, uint8_t ret_key[BANK_MEMORY_KEY]);
+
+/* -- all of a commit, gathered (bank_commit.c) -- */
 
 /* A change to one key. Cells and bytes are offsets until all is there, since they move. */
 struct change {

@@ -1,0 +1,337 @@
+/* What a model hands over, gathered and written. */
+#include "config.h"
+
+#include "classifier/bank_state.h"
+
+#include <string.h>
+
+#include "classifier/registry.h"
+
+/* -- the sink -- */
+
+static struct batch *
+batch_new(void)
+{
+	struct batch *batch = g_new(struct batch, 1);
+
+	batch->changes = g_array_new(FALSE, FALSE, sizeof(struct change));
+	batch->cells = g_array_new(FALSE, FALSE, sizeof(struct store_cell));
+	batch->bytes = g_byte_array_new();
+	batch->entries = g_array_new(FALSE, FALSE, sizeof(struct bank_entry));
+	return batch;
+}
+
+void
+bank_batch_free(struct batch *batch)
+{
+	g_array_unref(batch->changes);
+	g_array_unref(batch->cells);
+	g_byte_array_unref(batch->bytes);
+	g_array_unref(batch->entries);
+	g_free(batch);
+}
+
+static struct change
+change_of(struct batch *batch, enum store_space space, const void *key, size_t length)
+{
+	struct change change = {.space = space, .key = batch->bytes->len, .key_length = length};
+
+	g_byte_array_append(batch->bytes, key, (guint)length);
+	return change;
+}
+
+static void
+batch_put(struct batch *batch, struct change change, const void *value, size_t length)
+{
+	change.put = true;
+	change.value = batch->bytes->len;
+	change.value_length = length;
+	if (length)
+		g_byte_array_append(batch->bytes, value, (guint)length);
+	g_array_append_val(batch->changes, change);
+}
+
+static void
+batch_delete(struct batch *batch, struct change change)
+{
+	change.delete = true;
+	g_array_append_val(batch->changes, change);
+}
+
+static void
+batch_add(struct batch *batch, struct change change, const struct model_cell *cells, size_t count)
+{
+	change.first_cell = batch->cells->len;
+	change.n_cells = count;
+	for (size_t i = 0; i < count; i++) {
+		struct store_cell cell = {cells[i].index, STORE_ADD, cells[i].delta};
+
+		g_array_append_val(batch->cells, cell);
+	}
+	g_array_append_val(batch->changes, change);
+}
+
+bool
+bank_head_is_maximum(uint32_t head_cell)
+{
+	return head_cell >= MODEL_HEAD_MAXIMA;
+}
+
+static void
+sink_head(void *context, const struct model_cell *cells, size_t count)
+{
+	struct batch *batch = context;
+
+	batch_add(batch, change_of(batch, STORE_SLOTS, BANK_HEAD_KEY, strlen(BANK_HEAD_KEY)), cells,
+	    count);
+	for (guint i = batch->cells->len - (guint)count; i < batch->cells->len; i++) {
+		struct store_cell *cell = &g_array_index(batch->cells, struct store_cell, i);
+
+		if (bank_head_is_maximum(cell->index))
+			cell->op = STORE_MAX;
+	}
+}
+
+static void
+sink_token(void *context, const struct model_token *token, int32_t spam, int32_t ham, uint32_t day)
+{
+	struct batch *batch = context;
+	struct change change = change_of(batch, STORE_TOKENS, token->text, token->length);
+	const struct store_cell cells[] = {
+	    {BANK_TOKEN_SPAM, STORE_ADD, spam},
+	    {BANK_TOKEN_HAM, STORE_ADD, ham},
+	    {BANK_TOKEN_DAY, STORE_MAX, (int32_t)day},
+	};
+
+	change.first_cell = batch->cells->len;
+	change.n_cells = G_N_ELEMENTS(cells);
+	g_array_append_vals(batch->cells, cells, G_N_ELEMENTS(cells));
+	g_array_append_val(batch->changes, change);
+}
+
+static void
+sink_page(
+    void *context, unsigned table, uint32_t page, const struct model_cell *cells, size_t count)
+{
+	struct batch *batch = context;
+	uint8_t key[BANK_PAGE_KEY];
+
+	bank_page_key(table, page, key);
+	batch_add(batch, change_of(batch, STORE_SLOTS, key, sizeof key), cells, count);
+}
+
+void
+bank_batch_entry(struct batch *batch, const uint8_t digest[CANONICAL_DIGEST_SIZE],
+    const struct model_entry *entry)
+{
+	struct change change = change_of(batch, STORE_MESSAGES, digest, CANONICAL_DIGEST_SIZE);
+	uint8_t bytes[REGISTRY_ENTRY_MAX];
+
+	if (entry)
+		batch_put(batch, change, bytes, registry_encode(entry, bytes));
+	else
+		batch_delete(batch, change);
+}
+
+static void
+sink_entry(
+    void *context, const uint8_t digest[CANONICAL_DIGEST_SIZE], const struct model_entry *entry)
+{
+	struct batch *batch = context;
+	struct bank_entry all = {.found = entry != NULL};
+
+	if (!batch->merges) {
+		bank_batch_entry(batch, digest, entry);
+		return;
+	}
+	memcpy(all.digest, digest, sizeof all.digest);
+	if (entry)
+		all.entry = *entry;
+	g_array_append_val(batch->entries, all);
+}
+
+static void
+sink_memory(void *context, const uint8_t digest[CANONICAL_DIGEST_SIZE], bool spam,
+    const uint8_t *slots, size_t length)
+{
+	struct batch *batch = context;
+	uint8_t key[BANK_MEMORY_KEY];
+	struct change change;
+
+	bank_memory_key(spam, digest, key);
+	change = change_of(batch, STORE_MEMORY, key, sizeof key);
+	if (slots)
+		batch_put(batch, change, slots, length);
+	else
+		batch_delete(batch, change);
+}
+
+/* -- the commit -- */
+
+static void
+say_change(const struct batch *batch, const struct change *c, struct store_change *change)
+{
+	const uint8_t *bytes = batch->bytes->data;
+	struct store_bytes key = {bytes + c->key, c->key_length};
+
+	if (c->put) {
+		store_change_also_put(change, c->space, key,
+		    (struct store_bytes){bytes + c->value, c->value_length}, 0);
+	} else if (c->delete) {
+		store_change_also_delete(change, c->space, key);
+	} else {
+		struct store_delta delta = {
+		    .space = c->space,
+		    .key = key,
+		    .cells = &g_array_index(batch->cells, struct store_cell, c->first_cell),
+		    .n_cells = c->n_cells,
+		};
+
+		store_change_also_add(change, &delta);
+	}
+}
+
+void
+bank_batch_say(const struct batch *batch, struct store_change *change)
+{
+	for (guint i = 0; i < batch->changes->len; i++)
+		say_change(batch, &g_array_index(batch->changes, struct change, i), change);
+}
+
+static void
+say_batch(const struct store_bytes *old G_GNUC_UNUSED, struct store_change *change, void *job)
+{
+	bank_batch_say(job, change);
+}
+
+static void
+committed(void *context, enum store_result result, void *job G_GNUC_UNUSED)
+{
+	*(enum store_result *)context = result;
+}
+
+/* Keys of the tokens that a message was taken from (GBytes): some may be in no message any more. */
+static GPtrArray *
+maybe_unused(const struct batch *batch)
+{
+	GPtrArray *keys = g_ptr_array_new_with_free_func((GDestroyNotify)g_bytes_unref);
+
+	for (guint i = 0; i < batch->changes->len; i++) {
+		const struct change *c = &g_array_index(batch->changes, struct change, i);
+		const struct store_cell *cells =
+		    &g_array_index(batch->cells, struct store_cell, c->first_cell);
+
+		if (c->space == STORE_TOKENS && c->n_cells == BANK_TOKEN_CELLS &&
+		    (cells[BANK_TOKEN_SPAM].delta < 0 || cells[BANK_TOKEN_HAM].delta < 0))
+			g_ptr_array_add(
+			    keys, g_bytes_new(batch->bytes->data + c->key, c->key_length));
+	}
+	return keys;
+}
+
+static void
+delete_if_unused(
+    const struct store_bytes *old, struct store_change *change, void *job G_GNUC_UNUSED)
+{
+	if (old && store_cell_get(old, BANK_TOKEN_SPAM) == 0 &&
+	    store_cell_get(old, BANK_TOKEN_HAM) == 0)
+		store_change_delete(change);
+}
+
+/* A token that stays because this failed counts for nothing, so that it is no error. */
+static void
+delete_unused(struct store *store, const GPtrArray *keys)
+{
+	const struct store_call call = {0};
+
+	for (guint i = 0; i < keys->len; i++) {
+		gsize length;
+		const void *key = g_bytes_get_data(g_ptr_array_index(keys, i), &length);
+
+		store_update(store, STORE_TOKENS, (struct store_bytes){key, length},
+		    delete_if_unused, NULL, NULL, &call);
+	}
+	if (keys->len)
+		store_wait(store);
+}
+
+void
+bank_delete_unused(struct store *store, const struct batch *batch)
+{
+	g_autoptr(GPtrArray) keys = maybe_unused(batch);
+
+	delete_unused(store, keys);
+}
+
+/* The store frees the batch. */
+static enum store_result
+commit_embedded(struct bank *bank, struct batch *batch)
+{
+	enum store_result result = STORE_UNAVAILABLE;
+	struct store_call call = {.done = committed, .context = &result};
+	g_autoptr(GPtrArray) unused = maybe_unused(batch);
+
+	store_update(bank->store, STORE_SLOTS,
+	    (struct store_bytes){BANK_HEAD_KEY, strlen(BANK_HEAD_KEY)}, say_batch, batch,
+	    (GDestroyNotify)bank_batch_free, &call);
+	store_wait(bank->store);
+	if (result == STORE_OK)
+		delete_unused(bank->store, unused);
+	return result;
+}
+
+static bool
+tell(enum store_result result, GError **error)
+{
+	if (result == STORE_OK)
+		return true;
+	if (error && !*error)
+		g_set_error(error, BANK_ERROR, BANK_FAILED, "cannot write what was learned: %s",
+		    store_result_text(result));
+	return false;
+}
+
+bool
+bank_wait(struct bank *bank, GError **error)
+{
+	GError *problem = NULL;
+	bool done = !bank->shared || tell(bank_shared_finish_commit(bank, &problem), &problem);
+
+	if (problem)
+		g_propagate_error(error, problem);
+	return done;
+}
+
+bool
+bank_begin_commit(struct bank *bank, struct model *model, GError **error)
+{
+	struct batch *batch = batch_new();
+	const struct model_sink sink = {
+	    .context = batch,
+	    .head = sink_head,
+	    .token = sink_token,
+	    .page = sink_page,
+	    .entry = sink_entry,
+	    .memory = sink_memory,
+	};
+
+	batch->merges = bank->shared != NULL;
+	model_drain(model, &sink);
+	if (batch->changes->len == 0 && batch->entries->len == 0) {
+		bank_batch_free(batch);
+		return bank_wait(bank, error);
+	}
+	if (!bank->shared)
+		return tell(commit_embedded(bank, batch), error);
+	if (!bank_wait(bank, error)) {
+		bank_batch_free(batch);
+		return false;
+	}
+	return bank_shared_begin_commit(bank, batch) == BANK_FLIES || bank_wait(bank, error);
+}
+
+bool
+bank_commit(struct bank *bank, struct model *model, GError **error)
+{
+	return bank_begin_commit(bank, model, error) && bank_wait(bank, error);
+}

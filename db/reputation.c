@@ -75,6 +75,8 @@ reputation_rules_of(const struct settings *settings)
 	    .spam = messages(settings, SETTING_REPUTATION_SPAM),
 	    .max_spam = settings_decimal(settings, SETTING_REPUTATION_MAX_SPAM),
 	    .factor = settings_decimal(settings, SETTING_REPUTATION_FACTOR),
+	    .delay_max = MIN(
+		REPUTATION_DELAY_MAX, settings_number(settings, SETTING_GREYLIST_RETRY_WINDOW) / 2),
 	};
 }
 

@@ -41,7 +41,8 @@ enum reputation_kind {
 #define REPUTATION_MESSAGES_MAX 50u      /* messages that a record holds at most */
 #define REPUTATION_HOURLY       20u      /* messages of one key that count in an hour */
 
-/* The longest delay that a history of spam can bring about; greylist.delay may be longer. */
+/* The longest delay that a history of spam can bring about (and no longer than half the retry
+ * window); greylist.delay may be longer. */
 #define REPUTATION_DELAY_MAX 3600
 
 /* From the settings; durations in seconds, messages in REPUTATION_MESSAGE. */
@@ -53,7 +54,8 @@ struct reputation_rules {
 	uint32_t ham;      /* so much ham spares */
 	uint32_t spam;     /* so much spam lengthens */
 	double max_spam;   /* the share of spam, 0 to 1, up to which ham spares */
-	double factor;     /* by which the delay is lengthened at most */
+	double factor;     /* by which the delay is lengthened */
+	int64_t delay_max; /* to so much at most */
 };
 
 struct reputation_rules reputation_rules_of(const struct settings *settings);
@@ -160,7 +162,7 @@ struct reputation_opinion {
  *	- the same of the name or of mail authenticated by it, unless the network itself is known
  *	  for spam: spares;
  *	- enough spam of the network or name, and no ham verdict for two half-lives on any of them:
- *	  the delay times the factor, and no more than REPUTATION_DELAY_MAX;
+ *	  the delay times the factor, and no more than the rules' longest;
  *	- else neutral.
  */
 void reputation_opinion(const struct reputation_rules *rules, const struct reputation_found *found,

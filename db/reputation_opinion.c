@@ -141,7 +141,7 @@ weigh_spam(const struct weighing *w, struct reputation_opinion *opinion)
 	enum reputation_kind kind = of[REPUTATION_NETWORK].spam >= of[REPUTATION_NAME].spam
 					? REPUTATION_NETWORK
 					: REPUTATION_NAME;
-	int64_t most = MAX(w->delay, REPUTATION_DELAY_MAX), longer;
+	int64_t most = MAX(w->delay, w->rules->delay_max), longer;
 
 	if (of[kind].spam < w->rules->spam)
 		return;

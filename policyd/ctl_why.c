@@ -9,6 +9,7 @@
 #include "policyd/ctl_json.h"
 #include "policyd/decision.h"
 #include "policyd/delivery.h"
+#include "policyd/standing.h"
 
 /* The policy's steps on values that are only read. Each is told as it is taken. */
 struct why {
@@ -17,6 +18,8 @@ struct why {
 	struct policy_request request;
 	struct delivery delivery;
 	struct greylist_attempt attempt;
+	struct greylist_rules greylist; /* the rules', with the delay of this decision */
+	struct standing standing;
 	char pool[CLIENTNAME_SIZE];
 	struct policy_decision decision;
 };
@@ -203,8 +206,7 @@ decide(struct why *why, bool overflow, struct greylist_outcome *ret_outcome, GEr
 		return false;
 	have = value.data && triplet_decode(&value, &record);
 	tell_record(why, overflow ? "the place's own record" : "record", have ? &record : NULL);
-	greylist_decide(
-	    &why->ctl->rules->greylist, have ? &record : NULL, &why->attempt, &after, ret_outcome);
+	greylist_decide(&why->greylist, have ? &record : NULL, &why->attempt, &after, ret_outcome);
 	tell(why, "verdict", "%s%s", greylist_verdict_text(ret_outcome->verdict),
 	    ret_outcome->by_name ? ", known by the pool's name" : "");
 	return true;
@@ -214,7 +216,7 @@ decide(struct why *why, bool overflow, struct greylist_outcome *ret_outcome, GEr
 static void
 tell_retry(const struct why *why, const struct greylist_outcome *outcome)
 {
-	const struct greylist_rules *rules = &why->ctl->rules->greylist;
+	const struct greylist_rules *rules = &why->greylist;
 	int64_t from = why->ctl->now + outcome->wait;
 	char begin[CTL_TIME_SIZE], end[CTL_TIME_SIZE];
 
@@ -224,16 +226,96 @@ tell_retry(const struct why *why, const struct greylist_outcome *outcome)
 		    outcome->wait);
 }
 
+static void
+tell_reputation(const struct why *why, enum reputation_kind kind)
+{
+	static const char *const questions[REPUTATION_KINDS] = {
+	    [REPUTATION_NETWORK] = "reputation of the network",
+	    [REPUTATION_NAME] = "reputation of the name",
+	    [REPUTATION_AUTH] = "reputation of the domain's signatures",
+	    [REPUTATION_PAIR] = "the recipient wrote to the sender",
+	    [REPUTATION_CORRESPONDENT] = "own users wrote to the domain",
+	};
+	const struct reputation *r = &why->standing.found.of[kind];
+	struct reputation now;
+	char last[CTL_TIME_SIZE];
+
+	if (!why->standing.found.have[kind]) {
+		tell(why, questions[kind], "none");
+	} else if (kind == REPUTATION_PAIR || kind == REPUTATION_CORRESPONDENT) {
+		tell(why, questions[kind], "last %s", ctl_time(r->last, last));
+	} else {
+		now = reputation_decayed(&why->ctl->rules->reputation, r, why->ctl->now);
+		tell(why, questions[kind], "ham %.1f, spam %.1f, last %s",
+		    (double)now.ham / REPUTATION_MESSAGE, (double)now.spam / REPUTATION_MESSAGE,
+		    ctl_time(r->last, last));
+	}
+}
+
+/* What cannot be read says nothing, as in the daemon. */
+static void
+read_reputation(struct why *why)
+{
+	struct standing *s = &why->standing;
+	g_autoptr(GByteArray) bytes = g_byte_array_new();
+
+	standing_init(s, why->ctl->rules, &why->delivery, store_hash_key(why->ctl->store));
+	for (unsigned i = 0; i < s->query.n; i++) {
+		struct store_bytes value = {NULL, 0};
+		bool have = fetch(why, STORE_REPUTATION, s->query.keys[i], bytes, &value, NULL) &&
+			    value.data;
+
+		standing_take(s, i, have ? STORE_OK : STORE_NOT_FOUND, &value);
+		tell_reputation(why, s->query.kinds[i]);
+	}
+	standing_weigh(s, why->ctl->rules, &why->delivery, why->ctl->now);
+}
+
+/* Whether it spares the delay; else it may have lengthened it. */
+static bool
+reputation_spares(struct why *why, const struct greylist_outcome *outcome)
+{
+	const struct reputation_opinion *opinion = &why->standing.opinion;
+	enum reason reason;
+
+	if (!why->ctl->rules->reputation.use) {
+		tell(why, "reputation", "not heeded: reputation.use = off");
+		return false;
+	}
+	read_reputation(why);
+	if (outcome->verdict != GREYLIST_PASSED && standing_spares(&why->standing, &reason)) {
+		tell(why, "reputation", "spares the delay: %s", opinion->evidence);
+		why->decision = (struct policy_decision){
+		    .reason = reason, .action = POLICY_DUNNO, .evidence = opinion->evidence};
+		return true;
+	}
+	why->greylist.delay = opinion->delay;
+	if (opinion->advice == REPUTATION_LENGTHENS)
+		tell(why, "reputation", "lengthens the delay to %" G_GINT64_FORMAT " s: %s",
+		    opinion->delay, opinion->evidence);
+	else
+		tell(why, "reputation", "neither spares nor lengthens the delay");
+	return false;
+}
+
 static bool
 ask_triplet(struct why *why, GError **error)
 {
 	struct greylist_outcome outcome;
 
+	why->greylist = why->ctl->rules->greylist;
 	set_attempt(why);
 	if (why->delivery.null_sender && why->ctl->rules->null_sender == GREYLIST_NULL_AT_DATA)
 		tell(why, "null sender", "let by at RCPT, decided at DATA as follows");
 	if (!decide(why, false, &outcome, error))
 		return false;
+	if (outcome.verdict != GREYLIST_KNOWN) {
+		if (reputation_spares(why, &outcome))
+			return true;
+		if (why->greylist.delay != why->ctl->rules->greylist.delay &&
+		    !decide(why, false, &outcome, error))
+			return false;
+	}
 	if (outcome.verdict == GREYLIST_NO_ROOM && !decide(why, true, &outcome, error))
 		return false;
 	why->decision = decision_of(why->ctl->rules, &outcome);

@@ -28,14 +28,19 @@ delivery_init(struct delivery *delivery, const struct policy_request *request)
 	    delivery->recipient, request->length[POLICY_RECIPIENT], delivery->recipient_key);
 }
 
+bool
+delivery_to_itself(const struct delivery *delivery)
+{
+	return g_ascii_strcasecmp(delivery->sender, delivery->recipient) == 0 ||
+	       strcmp(delivery->sender_key, delivery->recipient_key) == 0;
+}
+
 void
 delivery_pool(const struct delivery *delivery, const struct suffix_list *suffixes,
     char ret_pool[CLIENTNAME_SIZE])
 {
 	ret_pool[0] = '\0';
-	if (!delivery->name || delivery->null_sender ||
-	    g_ascii_strcasecmp(delivery->sender, delivery->recipient) == 0 ||
-	    strcmp(delivery->sender_key, delivery->recipient_key) == 0)
+	if (!delivery->name || delivery->null_sender || delivery_to_itself(delivery))
 		return;
 	clientname_pool(suffixes, delivery->name, &delivery->client, ret_pool);
 }

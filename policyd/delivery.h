@@ -29,6 +29,9 @@ void delivery_init(struct delivery *delivery, const struct policy_request *reque
 /* Another recipient in place of the request's; RECIPIENT must outlive the delivery. */
 void delivery_set_recipient(struct delivery *delivery, const char *recipient);
 
+/* The sender is the recipient. */
+bool delivery_to_itself(const struct delivery *delivery);
+
 /*
  * The pool that the client's verified name stands for, as a key that matches retries; "" where
  * it must not: without such a name, for the null sender, and where sender and recipient are the

@@ -33,6 +33,7 @@ policyd_libpolicy_a_SOURCES = \
 	policyd/series.c policyd/series.h \
 	policyd/server.c policyd/server.h \
 	policyd/sketch.c policyd/sketch.h \
+	policyd/standing.c policyd/standing.h \
 	policyd/stats.c policyd/stats.h \
 	policyd/summary.c policyd/summary.h \
 	policyd/tally.c policyd/tally.h \

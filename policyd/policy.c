@@ -7,6 +7,7 @@
 #include "policyd/client.h"
 #include "policyd/domains.h"
 #include "policyd/messages.h"
+#include "policyd/standing.h"
 
 struct policy {
 	struct store *store;
@@ -113,6 +114,11 @@ struct ask {
 	bool have_client;
 	uint8_t key[KEYEDHASH_SIZE];     /* of the triplet's record */
 	struct greylist_outcome outcome; /* as read */
+	struct greylist_rules greylist;  /* the rules', with the delay of this decision */
+
+	struct standing standing; /* valid with weighed */
+	bool weighed;
+	size_t unread; /* keys of it */
 
 	/* A read under way, which may complete inside the call or later. */
 	enum store_result result;
@@ -131,7 +137,8 @@ ask_new(struct policy *policy)
 	ask->rules = rules_ref(policy->rules);
 	ask->pool[0] = '\0';
 	ask->overflow = false;
-	ask->have_client = false;
+	ask->have_client = ask->weighed = false;
+	ask->greylist = ask->rules->greylist;
 	return ask;
 }
 
@@ -142,7 +149,17 @@ ask_done(struct ask *ask)
 	g_ptr_array_add(ask->policy->spare, ask);
 }
 
-/* Reads a record and goes on with NEXT, at once where the driver has completed already. */
+/* Goes on with the next step, at once where the driver has completed already. */
+static void
+ask_go_on(struct ask *ask)
+{
+	if (ask->arrived)
+		ask->next(ask);
+	else
+		ask->waiting = true;
+}
+
+/* Reads a record and goes on with NEXT. */
 static void
 ask_get(struct ask *ask, enum store_space space, struct store_bytes key, store_value_fn value,
     void (*next)(struct ask *ask))
@@ -150,10 +167,7 @@ ask_get(struct ask *ask, enum store_space space, struct store_bytes key, store_v
 	ask->next = next;
 	ask->arrived = ask->waiting = false;
 	store_get(ask->policy->store, space, key, ask->rules->store_timeout, value, ask);
-	if (ask->arrived)
-		next(ask);
-	else
-		ask->waiting = true;
+	ask_go_on(ask);
 }
 
 static void
@@ -213,6 +227,8 @@ tell_outcome(struct ask *ask, const struct greylist_outcome *outcome)
 {
 	struct policy_decision decision = decision_of(ask->rules, outcome);
 
+	if (ask->greylist.delay != ask->rules->greylist.delay)
+		decision.evidence = ask->standing.opinion.evidence;
 	tell_message(ask, &decision);
 }
 
@@ -330,7 +346,7 @@ job_new(const struct ask *ask)
 {
 	struct triplet_job *job = g_new(struct triplet_job, 1);
 
-	job->rules = ask->rules->greylist;
+	job->rules = ask->greylist;
 	job->attempt = ask->attempt;
 	g_strlcpy(job->pool, ask->pool, sizeof job->pool);
 	job->attempt.pool.data = job->pool;
@@ -379,12 +395,11 @@ triplet_read(void *context, size_t index G_GNUC_UNUSED, enum store_result result
 	const struct triplet *record =
 	    result == STORE_OK && triplet_decode(value, &before) ? &before : NULL;
 
-	greylist_decide(&ask->rules->greylist, record, &ask->attempt, &after, &ask->outcome);
+	greylist_decide(&ask->greylist, record, &ask->attempt, &after, &ask->outcome);
 	if (ask->outcome.verdict != GREYLIST_KNOWN && ask->rules->match_by_name && !ask->pool[0]) {
 		delivery_pool(&ask->delivery, ask->rules->suffixes, ask->pool);
 		ask->attempt.pool = (struct store_bytes){ask->pool, strlen(ask->pool)};
-		greylist_decide(
-		    &ask->rules->greylist, record, &ask->attempt, &after, &ask->outcome);
+		greylist_decide(&ask->greylist, record, &ask->attempt, &after, &ask->outcome);
 	}
 	ask_arrived(ask, result);
 }
@@ -395,14 +410,71 @@ ask_update(struct ask *ask)
 	struct store_call call = {
 	    .timeout = ask->rules->store_timeout, .done = triplet_updated, .context = ask};
 
-	if (ask->result != STORE_OK && ask->result != STORE_NOT_FOUND)
-		tell_store_failed(ask, ask->result);
-	else if (ask->outcome.write)
+	if (ask->outcome.write)
 		store_update(ask->policy->store, STORE_TRIPLETS,
 		    (struct store_bytes){ask->key, sizeof ask->key}, triplet_update, job_new(ask),
 		    g_free, &call);
 	else
 		triplet_settled(ask, &ask->outcome);
+}
+
+/* -- the reputation -- */
+
+static void
+ask_weighed(struct ask *ask)
+{
+	struct policy_decision decision = {
+	    .action = POLICY_DUNNO, .evidence = ask->standing.opinion.evidence};
+
+	ask->weighed = true;
+	standing_weigh(&ask->standing, ask->rules, &ask->delivery, ask->now);
+	if (ask->outcome.verdict != GREYLIST_PASSED &&
+	    standing_spares(&ask->standing, &decision.reason)) {
+		tell_message(ask, &decision);
+		return;
+	}
+	ask->greylist.delay = ask->standing.opinion.delay;
+	ask_update(ask);
+}
+
+static void
+reputation_read(
+    void *context, size_t index, enum store_result result, const struct store_bytes *value)
+{
+	struct ask *ask = context;
+
+	standing_take(&ask->standing, index, result, value);
+	if (--ask->unread == 0)
+		ask_arrived(ask, STORE_OK);
+}
+
+/* A network is always among the keys. */
+static void
+ask_reputation(struct ask *ask)
+{
+	const struct reputation_query *query = &ask->standing.query;
+
+	standing_init(
+	    &ask->standing, ask->rules, &ask->delivery, store_hash_key(ask->policy->store));
+	ask->unread = query->n;
+	ask->next = ask_weighed;
+	ask->arrived = ask->waiting = false;
+	store_get_many(ask->policy->store, STORE_REPUTATION, query->keys, query->n,
+	    ask->rules->store_timeout, reputation_read, ask);
+	ask_go_on(ask);
+}
+
+/* A triplet that has passed needs no reputation, and costs no further read. */
+static void
+ask_decided(struct ask *ask)
+{
+	if (ask->result != STORE_OK && ask->result != STORE_NOT_FOUND)
+		tell_store_failed(ask, ask->result);
+	else if (ask->outcome.verdict == GREYLIST_KNOWN || ask->weighed ||
+		 !ask->rules->reputation.use)
+		ask_update(ask);
+	else
+		ask_reputation(ask);
 }
 
 static void
@@ -411,7 +483,7 @@ ask_triplet(struct ask *ask)
 	delivery_triplet_key(&ask->delivery, store_hash_key(ask->policy->store), &ask->attempt,
 	    ask->overflow, ask->key);
 	ask_get(ask, STORE_TRIPLETS, (struct store_bytes){ask->key, sizeof ask->key}, triplet_read,
-	    ask_update);
+	    ask_decided);
 }
 
 /* -- the client's record -- */

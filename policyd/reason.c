@@ -46,6 +46,10 @@ static const struct reason_row rows[REASONS] = {
 	"the store, or a record in it, is damaged"},
     [REASON_EXPECTED] = {"expected", REASON_SPARES, true,
 	"somebody waits for it (greylagctl expect)"},
+    [REASON_REPUTATION] = {"reputation", REASON_SPARES, false,
+	"earlier mail of the client's network or domain was wanted"},
+    [REASON_CORRESPONDENT] = {"correspondent", REASON_SPARES, false,
+	"an own user has written to the sender"},
 };
 
 const struct reason_row *

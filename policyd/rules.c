@@ -87,6 +87,7 @@ rules_new(const struct settings *settings, const struct suffix_list *suffixes, G
 	struct rules *rules = g_atomic_rc_box_new0(struct rules);
 
 	rules->greylist = read_greylist(settings);
+	rules->reputation = reputation_rules_of(settings);
 	rules->mode = (enum greylist_mode)settings_number(settings, SETTING_GREYLIST_MODE);
 	rules->when = (enum greylist_when)settings_number(settings, SETTING_GREYLIST_WHEN);
 	rules->null_sender =

@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <glib.h>
 
+#include "db/reputation.h"
 #include "lib/settings.h"
 #include "policyd/allowed.h"
 #include "policyd/delivery.h"
@@ -17,6 +18,7 @@
 
 struct rules {
 	struct greylist_rules greylist;
+	struct reputation_rules reputation;
 	enum greylist_mode mode;
 	enum greylist_when when;
 	enum greylist_null_sender null_sender;

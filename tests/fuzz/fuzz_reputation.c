@@ -21,7 +21,8 @@ static const struct reputation_rules rules = {.use = true,
     .ham = REPUTATION_MESSAGE / 2,
     .spam = 5 * REPUTATION_MESSAGE,
     .max_spam = 0.2,
-    .factor = 2};
+    .factor = 2,
+    .delay_max = REPUTATION_DELAY_MAX};
 
 static void
 check_bounds(const struct reputation *r)

@@ -15,8 +15,14 @@ tests_unit_test_client_LDADD = $(POLICYD_LIBS)
 
 check_PROGRAMS += tests/unit/test_policy
 TESTS += tests/unit/test_policy
-tests_unit_test_policy_SOURCES = tests/unit/test_policy.c
+POLICY_WORLD = tests/unit/policy_world.c tests/unit/policy_world.h
+tests_unit_test_policy_SOURCES = tests/unit/test_policy.c $(POLICY_WORLD)
 tests_unit_test_policy_LDADD = $(POLICYD_LIBS)
+
+check_PROGRAMS += tests/unit/test_policy_reputation
+TESTS += tests/unit/test_policy_reputation
+tests_unit_test_policy_reputation_SOURCES = tests/unit/test_policy_reputation.c $(POLICY_WORLD)
+tests_unit_test_policy_reputation_LDADD = $(POLICYD_LIBS)
 
 check_PROGRAMS += tests/unit/test_envelope
 TESTS += tests/unit/test_envelope

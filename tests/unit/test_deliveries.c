@@ -25,6 +25,7 @@ static const struct reputation_rules rules = {
     .spam = 5 * REPUTATION_MESSAGE,
     .max_spam = 0.2,
     .factor = 2,
+    .delay_max = REPUTATION_DELAY_MAX,
 };
 
 static const uint8_t digest[DELIVERY_KEY_SIZE] = "message number 1";

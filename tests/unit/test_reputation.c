@@ -20,6 +20,7 @@ static const struct reputation_rules rules = {
     .spam = MESSAGES(5),
     .max_spam = 0.2,
     .factor = 2,
+    .delay_max = REPUTATION_DELAY_MAX,
 };
 
 static const uint8_t hash_key[KEYEDHASH_KEY_SIZE] = {1, 2, 3};
@@ -460,6 +461,10 @@ test_rules(void)
 	assert_near(r.ham, 0.5);
 	assert_near(r.spam, 5);
 	g_assert_cmpfloat(r.factor, ==, 2);
+	g_assert_cmpint(r.delay_max, ==, 3600);
+	/* A longer delay never outlasts the time for retries. */
+	g_assert_true(settings_assign(settings, "greylist.retry_window=10m", NULL));
+	g_assert_cmpint(reputation_rules_of(settings).delay_max, ==, 300);
 	settings_free(settings);
 }
 

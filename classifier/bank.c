@@ -33,9 +33,9 @@ bank_open(const struct settings *settings, const char *uri, enum bank_access acc
 	struct store_options options = {
 	    .uri = full,
 	    .password_file = settings_text(settings, SETTING_STORE_PASSWORD_FILE),
-	    .create = access == BANK_LEARN,
+	    .create = access != BANK_READ,
 	    .read_only = access == BANK_READ,
-	    .token_only = true,
+	    .token_only = access != BANK_SERVE,
 	    .map_size = (uint64_t)settings_number(settings, SETTING_STORE_MAP_SIZE),
 	};
 	struct store *store;

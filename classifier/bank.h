@@ -26,7 +26,8 @@
 
 struct bank;
 
-enum bank_access { BANK_READ, BANK_LEARN };
+/* BANK_SERVE is BANK_LEARN with the store's policy environment open, too. */
+enum bank_access { BANK_READ, BANK_LEARN, BANK_SERVE };
 
 #define BANK_ERROR (g_quark_from_static_string("bank"))
 

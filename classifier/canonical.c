@@ -2,6 +2,7 @@
 
 #include <string.h>
 #include <sodium.h>
+#include "lib/address.h"
 
 /* Fields that the own delivery, mail readers or other filters add; "*" at the end is any rest. */
 static const char *const foreign_fields[] = {
@@ -223,8 +224,47 @@ field_value(const uint8_t *at, const uint8_t *end, size_t name)
 	return g_strstrip(g_strndup((const char *)colon + 1, (size_t)(end - colon) - 1));
 }
 
-/* Whether the Received field was written by an own host; if so its value becomes the handover. */
+/* Addresses from which only own hosts come (RFC 1918, RFC 4193, RFC 4291). */
 static bool
+is_inner_address(const char *text, size_t length)
+{
+	static const char *const inner[] = {
+	    "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7", "fe80::/10"};
+	g_autofree char *literal = g_strndup(text, length);
+	struct address address;
+	struct prefix prefix;
+	if (!address_parse(
+		g_ascii_strncasecmp(literal, "ipv6:", 5) ? literal : literal + 5, &address))
+		return false;
+	for (size_t i = 0; i < G_N_ELEMENTS(inner); i++)
+		if (prefix_parse(inner[i], &prefix) && prefix_contains(&prefix, &address))
+			return true;
+	return address_is_loopback(&address);
+}
+
+/*
+ * Whether a field that an own host wrote says that the message came from outside: "from HELO (NAME
+ * [ADDRESS]) by ...", where NAME was verified and HELO is what the client said. Whatever stands
+ * below it was written outside, even if it names an own host. A field without an address was not
+ * written for SMTP.
+ */
+static bool
+is_from_outside(const char *value, const char *const *own_hosts)
+{
+	const char *name = strchr(value, '(');
+	const char *address = name ? strchr(name, '[') : NULL;
+	const char *end = address ? strchr(address, ']') : NULL;
+	if (!end)
+		return false;
+	size_t length = strcspn(++name, " \t\r\n[)");
+	return !is_own_host(name, length, own_hosts) &&
+	       !is_inner_address(address + 1, (size_t)(end - address - 1));
+}
+
+enum received { RECEIVED_ELSEWHERE, RECEIVED_INSIDE, RECEIVED_FROM_OUTSIDE };
+
+/* Who wrote the Received field; if it was an own host, its value becomes the handover. */
+static enum received
 take_own_received(const uint8_t *at, const uint8_t *end, size_t name, const char *const *own_hosts,
     struct canonical *canonical)
 {
@@ -232,10 +272,11 @@ take_own_received(const uint8_t *at, const uint8_t *end, size_t name, const char
 	size_t length;
 	const char *by = received_by(value, &length);
 	if (!by || !is_own_host(by, length, own_hosts))
-		return false;
+		return RECEIVED_ELSEWHERE;
 	g_free(canonical->handover);
 	canonical->handover = g_steal_pointer(&value);
-	return true;
+	return is_from_outside(canonical->handover, own_hosts) ? RECEIVED_FROM_OUTSIDE
+							       : RECEIVED_INSIDE;
 }
 
 /*
@@ -267,8 +308,9 @@ copy_header(const uint8_t *at, const uint8_t *end, const char *const *own_hosts,
 		size_t name = name_length(at, end);
 		bool keep = !NAME_IN(foreign_fields, at, name);
 		if (own && name_matches("received", at, name)) {
-			own = take_own_received(at, next, name, own_hosts, canonical);
-			keep = !own;
+			enum received by = take_own_received(at, next, name, own_hosts, canonical);
+			keep = by == RECEIVED_ELSEWHERE;
+			own = by == RECEIVED_INSIDE;
 		}
 		if (keep)
 			out = copy_lines(at, next, out);

@@ -4,7 +4,8 @@
  * Line ends become LF. Out go: the mbox From_ line, the ">" before "From " at the start of a
  * body line, the marks of mail readers (Status, X-UID ...), what the own delivery and other
  * filters have written (Return-Path, Delivered-To, X-Greylag, X-Spam-* ...; the table is in
- * canonical.c), and the topmost Received fields that were written by one's own hosts.
+ * canonical.c), and the topmost Received fields that were written by one's own hosts, down to the
+ * one that says that the message came from outside: below it nothing is believed.
  *
  * The digest names a message for the registry of what was trained. It covers what does not
  * change in transit: From, To, Cc, Subject, Date and Message-ID with white space runs as one

@@ -175,8 +175,7 @@ verdict_status(enum verdict verdict, bool always_zero)
 static int
 pass_judged(const GByteArray *message, const struct filtered *filtered, bool always_zero)
 {
-	g_autofree char *value = g_strdup_printf("%s, score=%.6f, version=" PACKAGE_VERSION,
-	    verdict_name(filtered->verdict), filtered->probability);
+	g_autofree char *value = rewrite_verdict(filtered->verdict, filtered->probability);
 
 	return pass_through(message, value, verdict_status(filtered->verdict, always_zero));
 }
@@ -184,8 +183,9 @@ pass_judged(const GByteArray *message, const struct filtered *filtered, bool alw
 static int
 pass_failed(const GByteArray *message, int status)
 {
-	return pass_through(
-	    message, "error, no verdict could be had, version=" PACKAGE_VERSION, status);
+	g_autofree char *value = rewrite_no_verdict();
+
+	return pass_through(message, value, status);
 }
 
 static void

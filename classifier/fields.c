@@ -187,27 +187,78 @@ is_trusted(const struct words *words, const char *id, size_t length)
 	return false;
 }
 
-/* RFC 8601: "authserv-id [version]; method=result property.name=value ...; ...". */
-static void
-read_results(struct words *words, const char *value, size_t length)
+/* "dkim=pass", "dkim/1=pass": ";dkim". False for what is too long. */
+static bool
+method_of(const char *atom, size_t length, char *ret_method, size_t size)
 {
+	size_t name = 0;
+	while (name < length && atom[name] != '=' && atom[name] != '/')
+		name++;
+	if (name + 2 > size)
+		return false;
+	g_snprintf(ret_method, size, ";%.*s", (int)name, atom);
+	for (char *p = ret_method; *p; p++)
+		*p = g_ascii_tolower(*p);
+	return true;
+}
+
+static bool
+is_method_above(const struct fields *above, const char *method)
+{
+	size_t length = strlen(method);
+	const char *at = above->methods;
+	while ((at = strstr(at, method)) && at[length] && at[length] != ';')
+		at += length;
+	return at != NULL;
+}
+
+/*
+ * The results of one field, "; method=result property.name=value ...", but those of methods that
+ * were above it: own servers put theirs on top, and what stands below in their name was forged.
+ * Appends its methods to METHODS.
+ */
+static void
+read_trusted_results(struct words *words, const char *p, const char *end,
+    const struct fields *above, GString *methods)
+{
+	int comment = 0;
+	bool first = true, skip = true;
+	for (; p < end; p++) {
+		comment += *p == '(' ? 1 : *p == ')' && comment ? -1 : 0;
+		first |= !comment && *p == ';';
+		if (comment || !is_atom(*p))
+			continue;
+		const char *start = p;
+		char method[32];
+		while (p < end && is_atom(*p))
+			p++;
+		size_t length = (size_t)(p-- - start);
+		if (!memchr(start, '=', length) || length > ADDRESS_MAX)
+			continue;
+		if (first) {
+			skip = !method_of(start, length, method, sizeof method) ||
+			       is_method_above(above, method);
+			if (!skip)
+				g_string_append(methods, method);
+			first = false;
+		}
+		if (!skip)
+			words_put(words, start, length);
+	}
+}
+
+/* RFC 8601: "authserv-id [version]; results". */
+static void
+read_results(struct words *words, const char *value, size_t length, struct fields *above)
+{
+	g_autoptr(GString) methods = g_string_new(above->methods);
 	const char *end = value + length, *p = value;
 	while (p < end && is_atom(*p))
 		p++;
 	if (!is_trusted(words, value, (size_t)(p - value)))
 		return;
-	int comment = 0;
-	for (; p < end; p++) {
-		comment += *p == '(' ? 1 : *p == ')' && comment ? -1 : 0;
-		if (comment || !is_atom(*p))
-			continue;
-		const char *start = p;
-		while (p < end && is_atom(*p))
-			p++;
-		if (memchr(start, '=', (size_t)(p - start)) && p - start <= ADDRESS_MAX)
-			words_put(words, start, (size_t)(p - start));
-		p--;
-	}
+	read_trusted_results(words, p, end, above, methods);
+	g_strlcpy(above->methods, methods->str, sizeof above->methods);
 }
 
 static void
@@ -224,7 +275,7 @@ read_links(struct words *words, const char *value, size_t length)
 }
 
 void
-field_read(struct words *words, const struct message_header *header, unsigned *received)
+field_read(struct words *words, const struct message_header *header, struct fields *above)
 {
 	const struct field *field = find_field(header->name.text);
 	const char *value = header->value.text;
@@ -244,10 +295,10 @@ field_read(struct words *words, const struct message_header *header, unsigned *r
 		break;
 	case FIELD_ADDRESSES: read_addresses(words, value, length); break;
 	case FIELD_RECEIVED:
-		if ((*received)++ < FIELDS_RECEIVED_MAX)
+		if (above->received++ < FIELDS_RECEIVED_MAX)
 			field_read_received(words, value, length);
 		break;
-	case FIELD_RESULTS: read_results(words, value, length); break;
+	case FIELD_RESULTS: read_results(words, value, length, above); break;
 	case FIELD_LINKS: read_links(words, value, length); break;
 	}
 }

@@ -6,8 +6,13 @@
 
 #define FIELDS_RECEIVED_MAX 8 /* topmost Received fields that are read */
 
-/* RECEIVED counts the Received fields so far. */
-void field_read(struct words *words, const struct message_header *header, unsigned *received);
+/* What the fields above said; all zero at the first. */
+struct fields {
+	unsigned received; /* Received fields */
+	char methods[256]; /* that trusted results were given for, each as ";name" */
+};
+
+void field_read(struct words *words, const struct message_header *header, struct fields *above);
 
 /* The value of a Received field. */
 void field_read_received(struct words *words, const char *value, size_t length);

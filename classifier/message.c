@@ -120,13 +120,27 @@ append_decoded_words(GString *out, char *value)
 	}
 }
 
-static void
-append_field_value(GString *out, const char *at, size_t length)
+static bool
+name_is(const struct message_text *name, const char *known)
 {
-	g_autofree char *line = unfold(at, length, true);
+	return name->length == strlen(known) &&
+	       !g_ascii_strncasecmp(name->text, known, name->length);
+}
+
+/* No server encodes its results: who does wants to slip past those that remove forged ones. */
+static bool
+is_never_encoded(const struct message_text *name)
+{
+	return name_is(name, "authentication-results");
+}
+
+static void
+append_field_value(GString *out, const char *at, size_t length, bool decode)
+{
+	g_autofree char *line = unfold(at, length, decode);
 	char *value = g_strstrip(line);
 	size_t start = out->len;
-	const char *encoded = strstr(value, "=?");
+	const char *encoded = decode ? strstr(value, "=?") : NULL;
 	if (encoded && strstr(encoded, "?="))
 		append_decoded_words(out, value);
 	else
@@ -182,16 +196,10 @@ read_headers(struct reading *reading)
 			g_string_append_c(reading->text, g_ascii_tolower(name.text[i]));
 		append_slice(reading->header_slices, reading->text, start);
 		start = reading->text->len;
-		append_field_value(reading->text, value.text, value.length);
+		append_field_value(
+		    reading->text, value.text, value.length, !is_never_encoded(&name));
 		append_slice(reading->header_slices, reading->text, start);
 	}
-}
-
-static bool
-name_is(const struct message_text *name, const char *known)
-{
-	return name->length == strlen(known) &&
-	       !g_ascii_strncasecmp(name->text, known, name->length);
 }
 
 static const char *

@@ -59,10 +59,34 @@ model_free(struct model *model)
 {
 	if (model == NULL)
 		return;
+	if (model->view) {
+		g_free(model->sums);
+		g_free(model);
+		return;
+	}
 	model_tables_clear(model);
 	model_words_clear(model);
 	model_memory_clear(model);
 	g_free(model);
+}
+
+struct model *
+model_view(const struct model *whole)
+{
+	struct model *view = g_new(struct model, 1);
+	*view = *whole;
+	view->view = true;
+	view->sums = NULL;
+	view->sums_size = 0;
+	return view;
+}
+
+bool
+model_is_current(const struct model *model)
+{
+	int32_t head[MODEL_HEAD_CELLS] = {0};
+	return model->source.head(model->source.context, head) &&
+	       !memcmp(head, model->stored_head, sizeof(head));
 }
 
 static uint32_t

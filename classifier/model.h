@@ -170,6 +170,17 @@ void model_preload(
     struct model *model, unsigned table, uint32_t page, const int32_t *cells, size_t count);
 void model_preloaded(struct model *model);
 
+/*
+ * A model for another thread that judges by the tables of WHOLE, which was preloaded, without a
+ * copy of them. WHOLE must outlive it and stay as it is: neither learns. To be freed by
+ * model_free().
+ */
+struct model *model_view(const struct model *whole);
+
+/* Whether the source's head still is what the model read; false if something was learned since, or
+ * the source failed. */
+bool model_is_current(const struct model *model);
+
 struct model_score {
 	enum verdict verdict;
 	double probability; /* 0..1 that it is spam */

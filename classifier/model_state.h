@@ -45,6 +45,7 @@ struct model {
 	struct model_options options;
 	struct model_source source;
 	bool has_source;
+	bool view; /* tables, words and memory are another model's */
 	int32_t head[MODEL_HEAD_CELLS], stored_head[MODEL_HEAD_CELLS];
 	struct model_table tables[MODEL_TABLES];
 	GHashTable *words;       /* hash -> struct model_word */

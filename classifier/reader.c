@@ -2,8 +2,6 @@
 
 #include "classifier/reader.h"
 
-#include "classifier/message.h"
-
 struct reader {
 	struct message_options message;
 	struct token_options tokens;
@@ -46,15 +44,30 @@ reader_free(struct reader *reader)
 }
 
 struct reading *
-reader_read(struct reader *reader, const uint8_t *bytes, size_t length)
+reader_begin(struct reader *reader, const uint8_t *bytes, size_t length)
 {
-	struct message *message = message_read(bytes, length, &reader->message);
 	struct reading *reading = g_new0(struct reading, 1);
 
+	reading->message = message_read(bytes, length, &reader->message);
 	tokens_init(&reading->tokens);
-	tokens_read(&reading->tokens, message, &reader->tokens);
-	ngrams_read(reader->ngrams, message, &reading->tokens, &reading->features);
-	message_free(message);
+	tokens_read(&reading->tokens, reading->message, &reader->tokens);
+	return reading;
+}
+
+void
+reader_finish(struct reader *reader, struct reading *reading)
+{
+	ngrams_read(reader->ngrams, reading->message, &reading->tokens, &reading->features);
+	message_free(reading->message);
+	reading->message = NULL;
+}
+
+struct reading *
+reader_read(struct reader *reader, const uint8_t *bytes, size_t length)
+{
+	struct reading *reading = reader_begin(reader, bytes, length);
+
+	reader_finish(reader, reading);
 	return reading;
 }
 
@@ -63,6 +76,8 @@ reading_free(struct reading *reading)
 {
 	if (!reading)
 		return;
+	if (reading->message)
+		message_free(reading->message);
 	tokens_clear(&reading->tokens);
 	features_clear(&reading->features);
 	g_free(reading);

@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "classifier/message.h"
 #include "classifier/ngrams.h"
 #include "classifier/tokens.h"
 #include "lib/settings.h"
@@ -14,8 +15,9 @@
 struct reader;
 
 struct reading {
+	struct message *message; /* between the two steps */
 	struct tokens tokens;
-	struct features features;
+	struct features features; /* after the second */
 };
 
 /* SETTINGS must outlive the reader. */
@@ -24,6 +26,15 @@ void reader_free(struct reader *reader);
 
 /* Never fails: broken mail is read as far as it goes. */
 struct reading *reader_read(struct reader *reader, const uint8_t *bytes, size_t length);
+
+/*
+ * The same in two steps, between which what the message itself does not tell may be put in by
+ * tokens_add(), after a look at the message (its digest, the handover). The second lets the message
+ * go.
+ */
+struct reading *reader_begin(struct reader *reader, const uint8_t *bytes, size_t length);
+void reader_finish(struct reader *reader, struct reading *reading);
+
 void reading_free(struct reading *reading);
 
 #endif

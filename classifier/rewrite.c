@@ -5,6 +5,19 @@
 #include <stdbool.h>
 #include <string.h>
 
+char *
+rewrite_verdict(enum verdict verdict, double probability)
+{
+	return g_strdup_printf(
+	    "%s, score=%.6f, version=" PACKAGE_VERSION, verdict_name(verdict), probability);
+}
+
+char *
+rewrite_no_verdict(void)
+{
+	return g_strdup("error, no verdict could be had, version=" PACKAGE_VERSION);
+}
+
 /* The length of the line at the start of BYTES, its end included. */
 static size_t
 line_length(const uint8_t *bytes, size_t left)

@@ -8,7 +8,13 @@
 #include <stdint.h>
 #include <glib.h>
 
+#include "classifier/mixture.h"
+
 #define REWRITE_FIELD "X-Greylag"
+
+/* The value of the field for a verdict, and where none could be had. To be freed by g_free(). */
+char *rewrite_verdict(enum verdict verdict, double probability);
+char *rewrite_no_verdict(void);
 
 /*
  * Appends the message to RET_MESSAGE with "X-Greylag: VALUE" as its first field (behind the From_

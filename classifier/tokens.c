@@ -133,12 +133,12 @@ empty_tokens(struct tokens *tokens, size_t limit)
 static void
 read_headers(struct words *words, const struct message *message)
 {
-	unsigned received = 0;
+	struct fields above = {0};
 	if (message->canonical.handover)
 		field_read_received(
 		    words, message->canonical.handover, strlen(message->canonical.handover));
 	for (size_t i = 0; i < message->header_count; i++)
-		field_read(words, &message->headers[i], &received);
+		field_read(words, &message->headers[i], &above);
 }
 
 /* "mixed(alternative(plain,html),pdf)". */

@@ -24,7 +24,7 @@
 #include "classifier/message.h"
 
 /* Changes whenever the same message may give other tokens than before. */
-#define TOKENS_VERSION 1
+#define TOKENS_VERSION 2
 
 #define TOKENS_LENGTH_MAX 100
 #define TOKENS_WORD_MAX   40 /* longer words become a token for their length */

@@ -3,13 +3,13 @@
 # To build. configure tells the same names.
 build_packages="autoconf automake gcc make pkg-config
 	libev-dev libglib2.0-dev libgmime-3.0-dev libhiredis-dev libjansson-dev liblmdb-dev
-	libmicrohttpd-dev libpcre2-dev libpsl-dev libsodium-dev libsystemd-dev libutf8proc-dev
+	libmicrohttpd-dev libmilter-dev libpcre2-dev libpsl-dev libsodium-dev libsystemd-dev libutf8proc-dev
 	libxml2-dev"
 
 # Besides, to run all tests: the real peers, a second compiler, and what looks at the sources.
 check_packages="clang libclang-rt-14-dev python3 universal-ctags mandoc xz-utils
 	bogofilter-bdb postfix dovecot-core postgrey db5.3-util chromium chromium-driver prometheus
-	redis-server redis-tools faketime sudo"
+	redis-server redis-tools faketime sudo opendkim opendkim-tools dnsmasq-base"
 
 as_root() {
 	if [ "$(id -u)" = 0 ]; then

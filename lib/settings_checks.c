@@ -162,6 +162,21 @@ check_control(const char *text)
 	return NULL;
 }
 
+static const char *
+check_one_listener(const char *text)
+{
+	return is_listener(text) ? NULL
+				 : "must be like inet:127.0.0.1:6648, inet:[::1]:6648 or unix:PATH";
+}
+
+static const char *
+check_plain_text(const char *text)
+{
+	if (!is_ascii(text) || strlen(text) > 400 || strchr(text, '%'))
+		return "must be printable ASCII without per cent signs, 400 characters at most";
+	return text[strspn(text, " ")] ? NULL : "must not be blank";
+}
+
 static const struct {
 	enum setting setting; /* SETTING_COUNT for all of them */
 	const char *(*check)(const char *text);
@@ -172,6 +187,8 @@ static const struct {
     {SETTING_STORE_URI, check_store_uri},
     {SETTING_POLICY_LISTEN, check_listen},
     {SETTING_HTTP_LISTEN, check_http_listen},
+    {SETTING_MILTER_LISTEN, check_one_listener},
+    {SETTING_MILTER_TEXT, check_plain_text},
     {SETTING_WHITELIST_CLIENTS, check_files},
     {SETTING_WHITELIST_RECIPIENTS, check_files},
     {SETTING_WHITELIST_SENDERS, check_files},

@@ -172,6 +172,38 @@ const struct setting_row settings_table[SETTING_COUNT] = {
 	"Messages judged spam, and no ham at all, that lengthen the delay of a network or domain."},
     [SETTING_REPUTATION_FACTOR] = {"reputation", "factor", SETTING_TYPE_DECIMAL, 1, 10, NULL, "2",
 	"By so much it is lengthened, to 1 h at most. 1 for never."},
+    [SETTING_MILTER_LISTEN] = {"milter", "listen", SETTING_TYPE_TEXT, 0, 0, NULL,
+	"inet:127.0.0.1:6648",
+	"Where greylag-milter waits for Postfix: inet:HOST:PORT, inet:[IPV6]:PORT or unix:PATH."},
+    [SETTING_MILTER_SOCKET_MODE] = {"milter", "socket_mode", SETTING_TYPE_MODE, 0, 0777, NULL,
+	"0660", "Mode of a unix: socket."},
+    [SETTING_MILTER_ON_SPAM] = {"milter", "on_spam", SETTING_TYPE_CHOICE, 0, 0,
+	"accept header reject quarantine tempfail", "header",
+	"What becomes of spam: accept lets it in as it is, header with X-Greylag, reject refuses "
+	"it "
+	"(5.7.1), quarantine lays it into Postfix's hold queue, tempfail puts it off (4.7.1)."},
+    [SETTING_MILTER_ON_UNSURE] = {"milter", "on_unsure", SETTING_TYPE_CHOICE, 0, 0,
+	"accept header reject quarantine tempfail", "header",
+	"The same for messages that are neither surely spam nor surely ham."},
+    [SETTING_MILTER_TEXT] = {"milter", "text", SETTING_TYPE_TEXT, 0, 0, NULL,
+	"This message looks like spam to us",
+	"What the client is told of a message that is refused or put off; ASCII."},
+    [SETTING_MILTER_FIRST_TIMERS] = {"milter", "first_timers", SETTING_TYPE_CHOICE, 0, 0,
+	"accept tempfail", "accept",
+	"tempfail: greylisting at the end of DATA, of what is not ham and was first tried less "
+	"than "
+	"greylist.delay ago. It needs greylagd in observe mode."},
+    [SETTING_MILTER_JUDGE_OWN] = {"milter", "judge_own", SETTING_TYPE_ON_OFF, 0, 0, NULL, "off",
+	"Judge the mail of your own users, too: of who has logged in, and of own networks."},
+    [SETTING_MILTER_MAX_CONNECTIONS] = {"milter", "max_connections", SETTING_TYPE_NUMBER, 1, 10000,
+	NULL, "500", "Mail of connections beyond that is let in unseen."},
+    [SETTING_MILTER_MAX_MEMORY] = {"milter", "max_memory", SETTING_TYPE_SIZE, 16 * MIB, 64 * GIB,
+	NULL, "256M",
+	"For all messages that are on their way in at a time. One that finds no more room is "
+	"judged "
+	"by its first part, as one beyond classifier.max_message."},
+    [SETTING_MILTER_WORKERS] = {"milter", "workers", SETTING_TYPE_NUMBER, 0, 1024, NULL, "0",
+	"Messages that are judged at a time; 0 for as many as there are processors."},
 
     [SETTING_LOG_TARGET] = {"log", "target", SETTING_TYPE_TEXT, 0, 0, NULL, "syslog",
 	"syslog, stderr, none, or a file's absolute path. With -f it is standard error."},

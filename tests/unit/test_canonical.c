@@ -35,6 +35,12 @@ static const struct same_case same_cases[] = {
 	"Received: forged by mx.example.org; D\nFrom: a\n\nx",
 	"Received: from far by client.example.net; D\nReceived: forged by mx.example.org; D\n"
 	"From: a\n\nx"},
+    {"forged-own-received-stays",
+	"Received: from a (b [10.0.0.9]) by imap.internal.example; D\n"
+	"Received: from b (c.mx.example.org [2001:db8::9]) by mx.example.org; D\n"
+	"Received: from mx.example.org (bot [203.0.113.9]) by mx.example.org; D\n"
+	"Received: from bank (bank [192.0.2.1]) by mx.example.org; D\nFrom: a\n\nx",
+	"Received: from bank (bank [192.0.2.1]) by mx.example.org; D\nFrom: a\n\nx"},
     {"others-received-stay", "Received: from a by notmx.example.org.evil; D\nFrom: a\n\n",
 	"Received: from a by notmx.example.org.evil; D\nFrom: a\n\n"},
     {"by-in-comment", "Received: from a (hi by mx.example.org x) by other; D\nFrom: a\n\n",
@@ -120,10 +126,18 @@ test_handover(void)
 	static const char text[] = "Received: from imap by b.internal.example; D\n"
 				   "Received: from client (c [192.0.2.1])\n by MX.example.org; D\n"
 				   "Received: from far by client; D\n\nx";
+	static const char forged[] =
+	    "Received: from [10.0.0.1] (unknown [192.0.2.1])\n by mx.example.org; D\n"
+	    "Received: from bank (bank [198.51.100.1])\n by mx.example.org; D\n\nx";
 	struct canonical canonical;
 	canonical_read((const uint8_t *)text, strlen(text), own_hosts, MESSAGE_MAX, &canonical);
 	g_assert_cmpstr(
 	    canonical.handover, ==, "from client (c [192.0.2.1])\n by MX.example.org; D");
+	canonical_clear(&canonical);
+	/* What the client itself wrote below is no handover, even in an own host's name. */
+	canonical_read((const uint8_t *)forged, strlen(forged), own_hosts, MESSAGE_MAX, &canonical);
+	g_assert_cmpstr(
+	    canonical.handover, ==, "from [10.0.0.1] (unknown [192.0.2.1])\n by mx.example.org; D");
 	canonical_clear(&canonical);
 	canonical_read((const uint8_t *)text, strlen(text), NULL, MESSAGE_MAX, &canonical);
 	g_assert_null(canonical.handover);

@@ -36,6 +36,15 @@ static const struct row {
 	"auth:spf=pass auth:dkim=fail auth:smtp.mailfrom=b.c", "auth:x=y"},
     {"results-of-others-out", "Authentication-Results: evil.org; spf=pass\n\n",
 	"head:authentication-results", "auth:spf=pass"},
+    {"results-below-those-of-the-same-method-out",
+	"Authentication-Results: mx.example.org; spf=pass smtp.mailfrom=b.c\n"
+	"Authentication-Results: mx.example.org; dkim=none\n"
+	"Authentication-Results: mx.example.org; spf/1=fail x.y=z; dmarc=pass header.from=e.f\n\n",
+	"auth:spf=pass auth:smtp.mailfrom=b.c auth:dkim=none auth:dmarc=pass auth:header.from=e.f",
+	"auth:x.y=z"},
+    {"results-in-encoded-words-out",
+	"Authentication-Results: =?utf-8?q?mx.example.org=3B_dkim=3Dpass_header.d=3Db.c?=\n\n",
+	"head:authentication-results", "auth:dkim=pass"},
     {"url-in-text", "From: a\n\nsee http://www.Shop.example.com:8080/buy/now.html?x=deal, ok",
 	"see ok url:http: url:www.shop.example.com url:shop.example.com url:example.com url::8080 "
 	"url:buy url:now.html url:deal",

@@ -29,7 +29,8 @@ enum verdicts_cell {
 	VERDICTS_MOVED,  /* learned as the other class before; counts as learned, too */
 	VERDICTS_SCORES, /* 20: mail on its way by its score */
 	VERDICTS_SCORE_SUM = VERDICTS_SCORES + VERDICTS_BINS, /* of the scores, in thousandths */
-	VERDICTS_CELLS,                                       /* how many there are so far */
+	VERDICTS_FAILED = VERDICTS_SCORE_SUM + 1, /* mail that no verdict could be had for */
+	VERDICTS_CELLS,                           /* how many there are so far */
 };
 
 /* To be added to an hour. */

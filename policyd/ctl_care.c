@@ -194,7 +194,7 @@ ctl_reload(struct ctl *ctl, int argc, char **argv, GError **error)
 
 	if (!ctl_parse(ctl, NULL, 0, 0, &argc, &argv, error) || !ctl_read_rules(ctl, error))
 		return false;
-	pid = pidfile_find(settings_text(ctl->settings, SETTING_STORE_URI), error);
+	pid = pidfile_find("greylagd", settings_text(ctl->settings, SETTING_STORE_URI), error);
 	if (!pid)
 		return false;
 	if (kill(pid, SIGHUP) != 0)

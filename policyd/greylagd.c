@@ -374,7 +374,8 @@ serve(struct daemon *d)
 	    policy_new(NULL, d->rules, stdio ? POLICY_MESSAGES_SINGLE : POLICY_MESSAGES_SERVER);
 	d->keeper = keeper_new(d->loop, d->settings, d->policy, d->stats);
 	if (!stdio)
-		d->pid_file = pidfile_hold(settings_text(d->settings, SETTING_STORE_URI));
+		d->pid_file =
+		    pidfile_hold("greylagd", settings_text(d->settings, SETTING_STORE_URI));
 	d->server = server_new(d->loop, d->policy, d->stats, &options);
 	for (guint i = 0; i < d->listeners->len; i++)
 		server_listen(d->server, g_array_index(d->listeners, int, i));

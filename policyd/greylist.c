@@ -71,19 +71,19 @@ same_pool(const struct sighting *s, const struct greylist_attempt *attempt)
 
 /* The sighting that speaks best for the attempt: known before passed before early, and the oldest
  * of equals. NULL if none is of its network or pool. */
-static struct sighting *
-find_sighting(
-    const struct greylist_rules *rules, struct triplet *record, const struct greylist_attempt *a)
+const struct sighting *
+greylist_sighting(const struct greylist_rules *rules, const struct triplet *record,
+    const struct greylist_attempt *a)
 {
 	static const int rank[] = {[GREYLIST_KNOWN] = 3,
 	    [GREYLIST_PASSED] = 2,
 	    [GREYLIST_EARLY] = 1,
 	    [GREYLIST_WINDOW_OVER] = 0};
-	struct sighting *best = NULL;
+	const struct sighting *best = NULL;
 	int best_rank = -1;
 
-	for (unsigned i = 0; i < record->n_sightings; i++) {
-		struct sighting *s = &record->sightings[i];
+	for (unsigned i = 0; record && i < record->n_sightings; i++) {
+		const struct sighting *s = &record->sightings[i];
 
 		if (!prefix_equal(&s->network, &a->network) && !same_pool(s, a))
 			continue;
@@ -94,6 +94,15 @@ find_sighting(
 		}
 	}
 	return best;
+}
+
+static struct sighting *
+find_sighting(
+    const struct greylist_rules *rules, struct triplet *record, const struct greylist_attempt *a)
+{
+	const struct sighting *found = greylist_sighting(rules, record, a);
+
+	return found ? &record->sightings[found - record->sightings] : NULL;
 }
 
 /* A place for a new sighting: a free one, or one whose time is over. Never one that still has a

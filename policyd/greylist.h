@@ -57,6 +57,11 @@ void greylist_decide(const struct greylist_rules *rules, const struct triplet *r
     const struct greylist_attempt *attempt, struct triplet *ret_record,
     struct greylist_outcome *ret_outcome);
 
+/* The sighting that speaks for the attempt: of its network or pool, and of several the one known
+ * longest. NULL if there is none, or RECORD is NULL. */
+const struct sighting *greylist_sighting(const struct greylist_rules *rules,
+    const struct triplet *record, const struct greylist_attempt *attempt);
+
 /* When the record may go: no sighting in it has a meaning any more. */
 int64_t greylist_expires(const struct greylist_rules *rules, const struct triplet *record);
 

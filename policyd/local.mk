@@ -24,6 +24,12 @@ policyd_libpolicy_a_SOURCES = \
 	policyd/learned.c policyd/learned.h \
 	policyd/listener.c policyd/listener.h \
 	policyd/messages.c policyd/messages.h \
+	policyd/milter_action.c policyd/milter_action.h \
+	policyd/milter_grey.c policyd/milter_grey.h \
+	policyd/milter_judges.c policyd/milter_judges.h \
+	policyd/milter_keeper.c policyd/milter_keeper.h \
+	policyd/milter_message.c policyd/milter_message.h \
+	policyd/milter_service.c policyd/milter_service.h \
 	policyd/pidfile.c policyd/pidfile.h \
 	policyd/policy.c policyd/policy.h \
 	policyd/privileges.c policyd/privileges.h \
@@ -47,6 +53,15 @@ sbin_PROGRAMS += policyd/greylagd
 policyd_greylagd_SOURCES = policyd/greylagd.c
 policyd_greylagd_LDADD = $(POLICYD_LIBS)
 dist_man_MANS += policyd/greylagd.8 policyd/greylag-metrics.5
+
+# What the milter is made of, but for libmilter, with which one program alone is linked.
+MILTER_PARTS = policyd/libpolicy.a $(CLASSIFY_LIBS) $(PSL_LIBS) $(SYSTEMD_LIBS) -lm
+if MILTER
+sbin_PROGRAMS += policyd/greylag-milter
+policyd_greylag_milter_SOURCES = policyd/greylag-milter.c policyd/milter.c policyd/milter.h
+policyd_greylag_milter_LDADD = $(MILTER_PARTS) $(MILTER_LIBS)
+endif
+dist_man_MANS += policyd/greylag-milter.8
 
 # The commands of greylagctl; a library, so that their pure parts have unit tests.
 noinst_LIBRARIES += policyd/libctl.a

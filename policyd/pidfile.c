@@ -10,13 +10,13 @@
 #include "lib/settings.h"
 
 static char *
-pidfile_path(const char *store_uri)
+pidfile_path(const char *program, const char *store_uri)
 {
 	const char *folder = GREYLAG_STATEDIR;
 
 	if (g_str_has_prefix(store_uri, "lmdb:"))
 		folder = store_uri + strlen("lmdb:");
-	return g_build_filename(folder, "greylagd.pid", NULL);
+	return g_strconcat(folder, "/", program, ".pid", NULL);
 }
 
 static bool
@@ -29,9 +29,9 @@ write_pid(int fd)
 }
 
 int
-pidfile_hold(const char *store_uri)
+pidfile_hold(const char *program, const char *store_uri)
 {
-	g_autofree char *path = pidfile_path(store_uri);
+	g_autofree char *path = pidfile_path(program, store_uri);
 	struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
 	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
 
@@ -44,9 +44,9 @@ pidfile_hold(const char *store_uri)
 }
 
 pid_t
-pidfile_find(const char *store_uri, GError **error)
+pidfile_find(const char *program, const char *store_uri, GError **error)
 {
-	g_autofree char *path = pidfile_path(store_uri);
+	g_autofree char *path = pidfile_path(program, store_uri);
 	struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
 	int fd = open(path, O_RDWR | O_CLOEXEC);
 	bool asked = fd >= 0 && fcntl(fd, F_GETLK, &lock) == 0;
@@ -57,7 +57,7 @@ pidfile_find(const char *store_uri, GError **error)
 	if (asked && lock.l_type != F_UNLCK && lock.l_pid > 0)
 		return lock.l_pid;
 	if (asked || saved == ENOENT)
-		g_set_error(error, SETTINGS_ERROR, 0, "no greylagd is running on %s", store_uri);
+		g_set_error(error, SETTINGS_ERROR, 0, "no %s is running on %s", program, store_uri);
 	else
 		g_set_error(error, SETTINGS_ERROR, 0, "%s: %s", path, g_strerror(saved));
 	return 0;

@@ -11,9 +11,9 @@
 
 /* Returns a descriptor that holds the file until it is closed; -1 if it cannot be written or
  * another daemon on the same store holds it, which is no reason not to serve. */
-int pidfile_hold(const char *store_uri);
+int pidfile_hold(const char *program, const char *store_uri);
 
 /* The process that holds it; 0 and an error if there is none. */
-pid_t pidfile_find(const char *store_uri, GError **error);
+pid_t pidfile_find(const char *program, const char *store_uri, GError **error);
 
 #endif

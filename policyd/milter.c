@@ -35,6 +35,7 @@ static const struct {
     {SMFIM_ENVFROM, "i {auth_authen} {mail_mailer}"},
     {SMFIM_ENVRCPT, "i {rcpt_mailer}"},
     {SMFIM_EOM, "i"},
+    {SMFIM_EOH, "i"},
 };
 
 #define WANTED_ACTIONS (SMFIF_ADDHDRS | SMFIF_CHGHDRS | SMFIF_QUARANTINE | SMFIF_SETSYMLIST)
@@ -278,8 +279,10 @@ on_recipient(SMFICTX *ctx, char **arguments)
 static void
 begin_header(SMFICTX *ctx, struct session *session)
 {
-	if (!session->message.length)
-		milter_message_received(&session->message, &session->client, macro(ctx, "i"));
+	if (session->message.length)
+		return;
+	session->message.id = copy_text(macro(ctx, "i"));
+	milter_message_received(&session->message, &session->client);
 }
 
 static sfsistat
@@ -375,6 +378,8 @@ on_end_of_message(SMFICTX *ctx)
 	if (!session || !session->in_message)
 		return SMFIS_CONTINUE;
 	begin_header(ctx, session);
+	if (!session->message.id)
+		session->message.id = copy_text(macro(ctx, "i"));
 	milter.options->decide(
 	    milter.options->context, &session->client, &session->message, &result);
 	answer = carry_out(ctx, &result);

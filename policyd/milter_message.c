@@ -31,6 +31,7 @@ milter_message_clear(struct milter_message *message)
 		g_free(message->recipients[i].address);
 	g_free(message->sender);
 	g_free(message->user);
+	g_free(message->id);
 	g_free(message->bytes);
 	*message = (struct milter_message){.budget = budget, .limit = limit};
 }
@@ -145,8 +146,7 @@ append_date(struct milter_message *message)
 }
 
 void
-milter_message_received(
-    struct milter_message *message, const struct milter_client *client, const char *queue_id)
+milter_message_received(struct milter_message *message, const struct milter_client *client)
 {
 	char address[ADDRESS_TEXT_SIZE];
 	bool v6 = client->address.family == ADDRESS_IPV6;
@@ -154,8 +154,8 @@ milter_message_received(
 	    " (", client->name ? client->name : "unknown", v6 ? " [IPv6:" : " [",
 	    address_format(&client->address, address), "])\n\tby ",
 	    client->host ? client->host : "localhost", " (Postfix) with ESMTP",
-	    client->tls ? "S" : "", message->user ? "A" : "", " id ", queue_id ? queue_id : "none",
-	    "\n\tfor <", message->recipients[0].address, ">"};
+	    client->tls ? "S" : "", message->user ? "A" : "", " id ",
+	    message->id ? message->id : "none", "\n\tfor <", message->recipients[0].address, ">"};
 	size_t n = G_N_ELEMENTS(parts) - (message->all_recipients == 1 ? 0 : 3);
 
 	for (size_t i = 0; i < n; i++)

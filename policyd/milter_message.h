@@ -46,6 +46,7 @@ struct milter_message {
 	int64_t began;                /* when the sender was named; seconds since 1970 */
 	char *sender;                 /* without angle brackets; "" for the null sender */
 	char *user;                   /* who has logged in, or NULL */
+	char *id;                     /* the mail server's queue id, or NULL */
 	bool sender_inner;            /* mail to the sender would be delivered here */
 	struct milter_recipient recipients[MILTER_RECIPIENTS];
 	unsigned n_recipients; /* of them */
@@ -71,10 +72,9 @@ void milter_message_recipient(struct milter_message *message, const char *argume
 
 /*
  * Begins the message's bytes with the Received field that Postfix writes for it, and which a milter
- * is not shown. QUEUE_ID may be NULL. To be called once, before the first field.
+ * is not shown. To be called once, before the first field.
  */
-void milter_message_received(
-    struct milter_message *message, const struct milter_client *client, const char *queue_id);
+void milter_message_received(struct milter_message *message, const struct milter_client *client);
 
 /* A field as it stands in the message: VALUE has its folding and, if SPACED, the white space that
  * stood behind the colon. */

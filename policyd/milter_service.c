@@ -55,6 +55,7 @@ struct passage {
 	const struct milter_message *message;
 	struct grey_facts facts;
 	struct milter_judged judged;
+	char digest[2 * CANONICAL_DIGEST_SIZE + 1]; /* names the message in the store; hex */
 };
 
 static void
@@ -67,8 +68,11 @@ add_token(struct reading *reading, const char *token)
 static void
 add_tokens(void *context, struct reading *reading)
 {
-	const struct passage *passage = context;
+	struct passage *passage = context;
+	const uint8_t *digest = reading->message->canonical.digest;
 
+	for (size_t i = 0; i < CANONICAL_DIGEST_SIZE; i++)
+		g_snprintf(passage->digest + 2 * i, 3, "%02x", digest[i]);
 	if (passage->message->cut)
 		add_token(reading, "cut:message");
 }
@@ -103,6 +107,8 @@ log_passage(const struct passage *passage, const struct milter_result *result)
 	struct log_fields fields;
 
 	log_fields_init(&fields);
+	if (message->id)
+		log_fields_text(&fields, "id", message->id);
 	log_fields_text(&fields, "client", address_format(&passage->client->address, address));
 	log_fields_text(&fields, "name", passage->client->name ? passage->client->name : "unknown");
 	log_fields_text(&fields, "sender", message->sender);
@@ -117,6 +123,7 @@ log_passage(const struct passage *passage, const struct milter_result *result)
 		log_fields_text(&fields, "score", score);
 	}
 	log_fields_int(&fields, "size", (int64_t)message->length);
+	log_fields_text(&fields, "digest", passage->digest);
 	if (message->cut)
 		log_fields_text(&fields, "cut", "yes");
 	if (message->forged)

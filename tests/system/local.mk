@@ -24,6 +24,11 @@ EXTRA_DIST += \
 check_PROGRAMS += tests/system/fill
 tests_system_fill_SOURCES = tests/system/fill.c
 tests_system_fill_LDADD = $(POLICYD_LIBS)
+
+# Names a message as the store does: digest OWN-HOST... <message
+check_PROGRAMS += tests/system/digest
+tests_system_digest_SOURCES = tests/system/digest.c
+tests_system_digest_LDADD = $(CLASSIFY_LIBS)
 clean-local:
 	rm -rf tests/system/screenshots
 

@@ -13,6 +13,17 @@ tests_bench_load_SOURCES = tests/bench/load.c
 bench: all tests/bench/bench_store$(EXEEXT) tests/bench/floor$(EXEEXT) tests/bench/load$(EXEEXT)
 	python3 $(srcdir)/tests/bench/policy.py --build . $(BENCH)
 
+# CPU time of a message in the milter; CORPUS is an index, as below.
+if MILTER
+EXTRA_PROGRAMS += tests/bench/noop_milter
+CLEANFILES += tests/bench/noop_milter
+tests_bench_noop_milter_SOURCES = tests/bench/noop_milter.c
+tests_bench_noop_milter_LDADD = $(MILTER_LIBS)
+bench-milter: all tests/bench/noop_milter$(EXEEXT)
+	top_srcdir=$(srcdir) python3 $(srcdir)/tests/bench/milter.py --build . $(CORPUS)
+endif
+EXTRA_DIST += tests/bench/milter.py
+
 # Harm to wanted mail, beside postgrey.
 bench-harm: all
 	top_builddir=. $(srcdir)/tests/bench/harm.sh
@@ -23,4 +34,4 @@ CORPUS = build/corpus/index
 bench-accuracy: classifier/greylag$(EXEEXT)
 	python3 $(srcdir)/tests/bench/accuracy.py --build . $(CORPUS) $(CASES)
 
-.PHONY: bench bench-accuracy bench-harm
+.PHONY: bench bench-accuracy bench-harm bench-milter

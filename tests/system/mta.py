@@ -8,7 +8,8 @@ MILTER = os.path.join(BUILD, "policyd", "greylag-milter")
 VERSION = 6
 ACTIONS = 0x1ff
 PROTOCOL = 0x1fffff
-NR = {"D": 0, "H": 0x4000, "L": 0x80, "N": 0x40000, "M": 0x8000, "R": 0x10000, "C": 0x2000, "B": 0x80000}
+# Commands that the filter may leave without a reply.
+NR = {"L": 0x80, "C": 0x1000, "H": 0x2000, "M": 0x4000, "R": 0x8000, "N": 0x40000, "B": 0x80000}
 SKIP = 0x400
 LEADING_SPACE = 0x100000
 CHUNK = 65535

@@ -5,9 +5,11 @@ EXTRA_DIST += \
 	contrib/fetch-corpus \
 	contrib/packages.sh \
 	contrib/postfix/main.cf.greylag \
+	contrib/postfix/main.cf.milter \
 	contrib/postfix/master.cf.spawn \
 	contrib/redis/redis.conf \
 	contrib/run \
 	contrib/sudoers/greylag \
+	contrib/systemd/greylag-milter.service \
 	contrib/systemd/greylagd.service \
 	contrib/systemd/greylagd.socket

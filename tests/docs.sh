@@ -92,7 +92,9 @@ manual_options() {
 		sort -u
 }
 # The list of greylagctl.8 ends where its commands begin.
-for page in greylagd greylagctl; do
+for page in greylagd greylagctl greylag-milter; do
+	# Built with libmilter only.
+	[ -x "$build/policyd/$page" ] || [ $page != greylag-milter ] || continue
 	help_options "$build/policyd/$page" >"$dir/help"
 	sed '/^\.Ss/,$d' "$source/policyd/$page.8" >"$dir/page"
 	manual_options "$dir/page" | grep -v '^--help$' >"$dir/page.options"

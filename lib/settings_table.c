@@ -199,7 +199,8 @@ const struct setting_row settings_table[SETTING_COUNT] = {
 	NULL, "500", "Mail of connections beyond that is let in unseen."},
     [SETTING_MILTER_MAX_MEMORY] = {"milter", "max_memory", SETTING_TYPE_SIZE, 16 * MIB, 64 * GIB,
 	NULL, "256M",
-	"For all messages that are on their way in at a time. One that finds no more room is "
+	"For all messages that are on their way in at a time, but for the first 64K of each. One "
+	"that finds no more room is "
 	"judged "
 	"by its first part, as one beyond classifier.max_message."},
     [SETTING_MILTER_WORKERS] = {"milter", "workers", SETTING_TYPE_NUMBER, 0, 1024, NULL, "0",

@@ -10,6 +10,9 @@
 /* The first room that is taken for a message. */
 #define FIRST_ROOM 16384
 
+/* So much every message has, whatever the others take. */
+#define OWN_ROOM 65536
+
 void
 milter_client_clear(struct milter_client *client)
 {
@@ -19,6 +22,13 @@ milter_client_clear(struct milter_client *client)
 	*client = (struct milter_client){.address = {.family = ADDRESS_NONE}};
 }
 
+/* What a message of ROOM takes of the shared memory. */
+static size_t
+shared_room(size_t room)
+{
+	return room > OWN_ROOM ? room - OWN_ROOM : 0;
+}
+
 void
 milter_message_clear(struct milter_message *message)
 {
@@ -26,7 +36,7 @@ milter_message_clear(struct milter_message *message)
 	size_t limit = message->limit;
 
 	if (budget)
-		atomic_fetch_sub(&budget->used, message->room);
+		atomic_fetch_sub(&budget->used, shared_room(message->room));
 	for (unsigned i = 0; i < message->n_recipients; i++)
 		g_free(message->recipients[i].address);
 	g_free(message->sender);
@@ -89,7 +99,9 @@ make_room(struct milter_message *message, size_t length)
 
 	while (room < wanted)
 		room = MIN(room * 2, message->limit);
-	if (room == message->room || !claim(message->budget, room - message->room))
+	if (!claim(message->budget, shared_room(room) - shared_room(message->room)))
+		room = MAX(message->room, MIN(OWN_ROOM, message->limit));
+	if (room == message->room)
 		return;
 	message->bytes = g_realloc(message->bytes, room);
 	message->room = room;
@@ -194,11 +206,21 @@ is_automatic(const char *name, const char *value)
 	       !g_ascii_strcasecmp(name, "x-autorespond");
 }
 
+/* White space may stand before the colon (RFC 5322, 4.5). */
+static bool
+is_own_field(const char *name)
+{
+	size_t length = strlen(REWRITE_FIELD);
+
+	return !g_ascii_strncasecmp(name, REWRITE_FIELD, length) &&
+	       !name[length + strspn(name + length, " \t")];
+}
+
 void
 milter_message_field(
     struct milter_message *message, const char *name, const char *value, bool spaced)
 {
-	if (!g_ascii_strcasecmp(name, REWRITE_FIELD)) {
+	if (is_own_field(name)) {
 		message->forged++;
 		return;
 	}

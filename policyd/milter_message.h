@@ -19,7 +19,7 @@
 /* Bytes of a name or an address; longer ones are cut. */
 #define MILTER_TEXT_MAX 1000
 
-/* Memory that the messages of all connections share. */
+/* Memory that the messages of all connections share, beyond the first 64 KiB of each. */
 struct milter_budget {
 	size_t limit; /* bytes */
 	atomic_size_t used;

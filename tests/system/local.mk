@@ -5,6 +5,7 @@ SYSTEM_TESTS = \
 	tests/system/greylag.sh \
 	tests/system/greylagctl.sh \
 	tests/system/life.py \
+	tests/system/milter.py \
 	tests/system/postfix.sh \
 	tests/system/protocol.py \
 	tests/system/redis.py \
@@ -14,9 +15,11 @@ SYSTEM_TESTS = \
 dist_check_SCRIPTS += $(SYSTEM_TESTS)
 TESTS += $(SYSTEM_TESTS)
 EXTRA_DIST += \
+	tests/system/mta.py \
 	tests/system/openmetrics.py \
 	tests/system/policy.py \
 	tests/system/postfix/dialogue.py \
+	tests/system/postfix/postfix.py \
 	tests/system/tap.sh \
 	tests/system/web.py
 

@@ -206,10 +206,11 @@ class Milter:
 
     def start(self, wait=True):
         with open(self.log_path, "ab") as log:
+            begin = log.tell()
             self.process = subprocess.Popen(self.arguments, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         if wait:
-            assert wait_until(lambda: "is ready" in self.log()), self.log()
-            assert wait_until(lambda: " is open" in self.log()), self.log()
+            assert wait_until(lambda: "is ready" in self.log()[begin:]), self.log()
+            assert wait_until(lambda: " is open" in self.log()[begin:]), self.log()
 
     def log(self):
         with open(self.log_path, encoding="utf-8", errors="replace") as f:

@@ -1,6 +1,7 @@
 #include "classifier/fields.h"
 
 #include <string.h>
+#include "classifier/results.h"
 #include "classifier/url.h"
 
 #define VALUE_MAX   4096 /* bytes of a value that are read */
@@ -177,88 +178,11 @@ field_read_received(struct words *words, const char *value, size_t length)
 	words->no_ids = false;
 }
 
-static bool
-is_trusted(const struct words *words, const char *id, size_t length)
-{
-	const char *const *trusted = words->options->trusted_authserv_ids;
-	for (; trusted && *trusted; trusted++)
-		if (strlen(*trusted) == length && !g_ascii_strncasecmp(*trusted, id, length))
-			return true;
-	return false;
-}
-
-/* "dkim=pass", "dkim/1=pass": ";dkim". False for what is too long. */
-static bool
-method_of(const char *atom, size_t length, char *ret_method, size_t size)
-{
-	size_t name = 0;
-	while (name < length && atom[name] != '=' && atom[name] != '/')
-		name++;
-	if (name + 2 > size)
-		return false;
-	g_snprintf(ret_method, size, ";%.*s", (int)name, atom);
-	for (char *p = ret_method; *p; p++)
-		*p = g_ascii_tolower(*p);
-	return true;
-}
-
-static bool
-is_method_above(const struct fields *above, const char *method)
-{
-	size_t length = strlen(method);
-	const char *at = above->methods;
-	while ((at = strstr(at, method)) && at[length] && at[length] != ';')
-		at += length;
-	return at != NULL;
-}
-
-/*
- * The results of one field, "; method=result property.name=value ...", but those of methods that
- * were above it: own servers put theirs on top, and what stands below in their name was forged.
- * Appends its methods to METHODS.
- */
 static void
-read_trusted_results(struct words *words, const char *p, const char *end,
-    const struct fields *above, GString *methods)
+put_result(void *context, const char *word, size_t length, bool first G_GNUC_UNUSED)
 {
-	int comment = 0;
-	bool first = true, skip = true;
-	for (; p < end; p++) {
-		comment += *p == '(' ? 1 : *p == ')' && comment ? -1 : 0;
-		first |= !comment && *p == ';';
-		if (comment || !is_atom(*p))
-			continue;
-		const char *start = p;
-		char method[32];
-		while (p < end && is_atom(*p))
-			p++;
-		size_t length = (size_t)(p-- - start);
-		if (!memchr(start, '=', length) || length > ADDRESS_MAX)
-			continue;
-		if (first) {
-			skip = !method_of(start, length, method, sizeof method) ||
-			       is_method_above(above, method);
-			if (!skip)
-				g_string_append(methods, method);
-			first = false;
-		}
-		if (!skip)
-			words_put(words, start, length);
-	}
-}
-
-/* RFC 8601: "authserv-id [version]; results". */
-static void
-read_results(struct words *words, const char *value, size_t length, struct fields *above)
-{
-	g_autoptr(GString) methods = g_string_new(above->methods);
-	const char *end = value + length, *p = value;
-	while (p < end && is_atom(*p))
-		p++;
-	if (!is_trusted(words, value, (size_t)(p - value)))
-		return;
-	read_trusted_results(words, p, end, above, methods);
-	g_strlcpy(above->methods, methods->str, sizeof above->methods);
+	if (length <= ADDRESS_MAX)
+		words_put(context, word, length);
 }
 
 static void
@@ -298,7 +222,10 @@ field_read(struct words *words, const struct message_header *header, struct fiel
 		if (above->received++ < FIELDS_RECEIVED_MAX)
 			field_read_received(words, value, length);
 		break;
-	case FIELD_RESULTS: read_results(words, value, length, above); break;
+	case FIELD_RESULTS:
+		results_read(&above->results, value, length, words->options->trusted_authserv_ids,
+		    put_result, words);
+		break;
 	case FIELD_LINKS: read_links(words, value, length); break;
 	}
 }

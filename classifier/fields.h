@@ -2,6 +2,7 @@
 #ifndef GREYLAG_CLASSIFIER_FIELDS_H
 #define GREYLAG_CLASSIFIER_FIELDS_H
 
+#include "classifier/results.h"
 #include "classifier/words.h"
 
 #define FIELDS_RECEIVED_MAX 8 /* topmost Received fields that are read */
@@ -9,7 +10,7 @@
 /* What the fields above said; all zero at the first. */
 struct fields {
 	unsigned received; /* Received fields */
-	char methods[256]; /* that trusted results were given for, each as ";name" */
+	struct results results;
 };
 
 void field_read(struct words *words, const struct message_header *header, struct fields *above);

@@ -8,6 +8,7 @@ classifier_libclassify_a_SOURCES = \
 	classifier/canonical.c classifier/canonical.h \
 	classifier/charset.c classifier/charset.h \
 	classifier/corpus.c classifier/corpus.h \
+	classifier/dialogue.c classifier/dialogue.h \
 	classifier/evaluate.c classifier/evaluate.h \
 	classifier/fields.c classifier/fields.h \
 	classifier/fisher.c classifier/fisher.h \
@@ -15,6 +16,7 @@ classifier_libclassify_a_SOURCES = \
 	classifier/mbox.c classifier/mbox.h \
 	classifier/message.c classifier/message.h \
 	classifier/mime.c classifier/mime.h \
+	classifier/results.c classifier/results.h \
 	classifier/rewrite.c classifier/rewrite.h \
 	classifier/mixture.c classifier/mixture.h \
 	classifier/model.c classifier/model.h classifier/model_state.h \

@@ -55,7 +55,7 @@ policyd_greylagd_LDADD = $(POLICYD_LIBS)
 dist_man_MANS += policyd/greylagd.8 policyd/greylag-metrics.5
 
 # What the milter is made of, but for libmilter, with which one program alone is linked.
-MILTER_PARTS = policyd/libpolicy.a $(CLASSIFY_LIBS) $(PSL_LIBS) $(SYSTEMD_LIBS) -lm
+MILTER_PARTS = policyd/libpolicy.a $(CLASSIFY_LIBS) $(SYSTEMD_LIBS) -lm
 if MILTER
 sbin_PROGRAMS += policyd/greylag-milter
 policyd_greylag_milter_SOURCES = policyd/greylag-milter.c policyd/milter.c policyd/milter.h

@@ -8,6 +8,11 @@ TESTS += tests/unit/test_canonical
 tests_unit_test_canonical_SOURCES = tests/unit/test_canonical.c
 tests_unit_test_canonical_LDADD = $(CLASSIFY_LIBS)
 
+check_PROGRAMS += tests/unit/test_dialogue
+TESTS += tests/unit/test_dialogue
+tests_unit_test_dialogue_SOURCES = tests/unit/test_dialogue.c
+tests_unit_test_dialogue_LDADD = $(CLASSIFY_LIBS)
+
 check_PROGRAMS += tests/unit/test_charset
 TESTS += tests/unit/test_charset
 tests_unit_test_charset_SOURCES = tests/unit/test_charset.c

@@ -29,6 +29,7 @@ policyd_libpolicy_a_SOURCES = \
 	policyd/milter_judges.c policyd/milter_judges.h \
 	policyd/milter_keeper.c policyd/milter_keeper.h \
 	policyd/milter_message.c policyd/milter_message.h \
+	policyd/milter_note.c policyd/milter_note.h \
 	policyd/milter_service.c policyd/milter_service.h \
 	policyd/pidfile.c policyd/pidfile.h \
 	policyd/policy.c policyd/policy.h \

@@ -16,16 +16,17 @@ void
 grey_facts_of(const struct greylist_rules *rules, const struct sighting *s, int64_t began,
     struct grey_facts *ret_facts)
 {
-	struct grey_facts facts = {.contact = GREY_UNSEEN};
+	struct grey_facts facts = {.young = false};
+	struct delivery_greylist *greylist = &facts.greylist;
 
 	if (s && s->passed) {
-		facts.contact = s->passed >= began - SLACK ? GREY_FIRST : GREY_KNOWN;
+		greylist->contact = s->passed >= began - SLACK ? DELIVERY_FIRST : DELIVERY_KNOWN;
 		facts.young = began - s->first < rules->delay;
 	}
-	if (facts.contact == GREY_FIRST) {
-		facts.delayed = s->passed - s->first;
-		facts.early = s->attempts > 2 ? s->attempts - 2 : 0;
-		facts.moved = s->moved;
+	if (greylist->contact == DELIVERY_FIRST) {
+		greylist->delayed = (uint32_t)MIN(s->passed - s->first, UINT32_MAX);
+		greylist->attempts = s->attempts;
+		greylist->moved = s->moved;
 	}
 	*ret_facts = facts;
 }
@@ -64,7 +65,7 @@ look_up(struct store *store, const struct delivery *delivery, struct look *look)
 		delivery_triplet_key(delivery, store_hash_key(store), look->attempt, overflow, key);
 		store_get(store, STORE_TRIPLETS, (struct store_bytes){key, sizeof key}, 0,
 		    take_record, look);
-		if (look->facts.contact != GREY_UNSEEN || !look->overflow)
+		if (look->facts.greylist.contact != DELIVERY_UNKNOWN || !look->overflow)
 			return;
 	}
 }
@@ -117,7 +118,8 @@ grey_facts_read(struct store *store, const struct rules *rules, const struct mil
 	unsigned n = MIN(message->n_recipients, RECIPIENTS);
 
 	address_format(&client->address, address);
-	for (unsigned i = 0; store && i < n && look.facts.contact == GREY_UNSEEN; i++) {
+	for (unsigned i = 0; store && i < n && look.facts.greylist.contact == DELIVERY_UNKNOWN;
+	     i++) {
 		set_request(&request, client, message, message->recipients[i].address, address);
 		look_for_recipient(store, &request, &look);
 	}

@@ -8,23 +8,14 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "db/deliveries.h"
 #include "db/store.h"
 #include "policyd/milter_message.h"
 #include "policyd/rules.h"
 
-enum grey_contact {
-	GREY_UNSEEN, /* there is no record: it was exempt, or greylisting is off */
-	GREY_FIRST,  /* the first message of these to come in */
-	GREY_KNOWN,
-};
-
 struct grey_facts {
-	enum grey_contact contact;
-	int64_t
-	    delayed;    /* seconds from the first attempt to the one that passed; of a GREY_FIRST */
-	uint32_t early; /* retries before the delay was over; of a GREY_FIRST */
-	bool moved;     /* the retry came from another network */
-	bool young;     /* first seen less than greylist.delay ago */
+	struct delivery_greylist greylist;
+	bool young; /* sender, recipient and network were first seen less than greylist.delay ago */
 };
 
 /* The facts that a sighting tells of a message whose sender was named at BEGAN. SIGHTING may be

@@ -15,6 +15,7 @@
 #define COUNT_TIMEOUT 500  /* milliseconds */
 #define JOBS_MAX      10000
 #define OUTSTANDING   1000 /* writes under way, before further ones wait for them */
+#define BATCH         100  /* milliseconds in which jobs gather, to be written by one commit */
 
 struct job {
 	void (*write)(struct store *store, void *data);
@@ -38,6 +39,7 @@ struct milter_keeper {
 
 	_Atomic(struct store *) store;
 	/* The thread's own: */
+	int64_t due; /* when the jobs that have come are to be done; G_MAXINT64 for none */
 	struct bank *bank;
 	struct model *model; /* the judges' newest */
 };
@@ -154,29 +156,35 @@ next_job(struct milter_keeper *keeper)
 	return job;
 }
 
+/* Those that the store has no room for yet stay due. */
 static void
 do_jobs(struct milter_keeper *keeper)
 {
 	struct store *store = bank_store(keeper->bank);
-	struct job *job;
+	struct job *job = NULL;
 
 	while (store_outstanding(store) < OUTSTANDING && (job = next_job(keeper))) {
 		job->write(store, job->data);
 		free_job(job);
 	}
+	if (!job)
+		keeper->due = store_outstanding(store) < OUTSTANDING
+				  ? G_MAXINT64
+				  : g_get_monotonic_time() + BATCH * 1000;
 }
 
 static void
-wait_for_work(struct milter_keeper *keeper, int milliseconds)
+wait_for_work(struct milter_keeper *keeper, int64_t until)
 {
 	struct pollfd fds[] = {{.fd = keeper->wake, .events = POLLIN},
 	    {.fd = keeper->bank ? store_poll_fd(bank_store(keeper->bank)) : -1, .events = POLLIN}};
+	int64_t now = g_get_monotonic_time();
 	uint64_t count;
 
-	if (poll(fds, G_N_ELEMENTS(fds), milliseconds) <= 0)
+	if (poll(fds, G_N_ELEMENTS(fds), until > now ? (int)((until - now) / 1000 + 1) : 0) <= 0)
 		return;
-	if (fds[0].revents && read(keeper->wake, &count, sizeof count) < 0)
-		return;
+	if (fds[0].revents && read(keeper->wake, &count, sizeof count) > 0)
+		keeper->due = MIN(keeper->due, g_get_monotonic_time() + BATCH * 1000);
 	if (fds[1].revents)
 		store_dispatch(bank_store(keeper->bank));
 }
@@ -222,10 +230,9 @@ keep(gpointer data)
 			tick(keeper, now, &next_open);
 			next_tick = g_get_monotonic_time() + TICK * 1000;
 		}
-		if (keeper->bank)
+		if (keeper->bank && now >= keeper->due)
 			do_jobs(keeper);
-		now = g_get_monotonic_time();
-		wait_for_work(keeper, now < next_tick ? (int)((next_tick - now) / 1000 + 1) : 0);
+		wait_for_work(keeper, MIN(next_tick, keeper->due));
 	}
 	return NULL;
 }
@@ -240,6 +247,7 @@ milter_keeper_new(const struct settings *settings, struct judges *judges, unsign
 	keeper->settings = settings;
 	keeper->judges = judges;
 	keeper->patience = patience;
+	keeper->due = G_MAXINT64;
 	keeper->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	g_mutex_init(&keeper->lock);
 	g_cond_init(&keeper->tried_to_open);
@@ -268,8 +276,11 @@ milter_keeper_stop(struct milter_keeper *keeper)
 	judges_set_model(keeper->judges, NULL);
 	if (!keeper->bank)
 		return;
-	do_jobs(keeper);
 	write_verdicts(keeper);
+	do {
+		do_jobs(keeper);
+		store_wait(bank_store(keeper->bank));
+	} while (keeper->due != G_MAXINT64);
 	atomic_store(&keeper->store, NULL);
 	bank_close(keeper->bank);
 	keeper->bank = NULL;

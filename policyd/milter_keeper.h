@@ -41,9 +41,9 @@ struct store *milter_keeper_store(struct milter_keeper *keeper);
 void milter_keeper_judged(struct milter_keeper *keeper, enum verdict verdict, double score);
 void milter_keeper_failed(struct milter_keeper *keeper);
 
-/* Has WRITE called with DATA by the thread that owns the store, and DATA freed; unless the store is
- * not open or too much is waiting: then DATA is freed, and false returned. WRITE begins writes and
- * does not wait for them. */
+/* Has WRITE called with DATA, within a tenth of a second, by the thread that owns the store, and
+ * DATA freed; unless the store is not open or too much is waiting: then DATA is freed, and false
+ * returned. WRITE begins writes and does not wait for them. */
 bool milter_keeper_write(struct milter_keeper *keeper,
     void (*write)(struct store *store, void *data), void *data, GDestroyNotify free_data);
 

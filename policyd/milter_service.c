@@ -4,10 +4,12 @@
 
 #include <string.h>
 
+#include "classifier/dialogue.h"
 #include "lib/log.h"
 #include "policyd/milter_grey.h"
 #include "policyd/milter_judges.h"
 #include "policyd/milter_keeper.h"
+#include "policyd/milter_note.h"
 
 struct milter_service {
 	const struct settings *settings;
@@ -55,26 +57,25 @@ struct passage {
 	const struct milter_message *message;
 	struct grey_facts facts;
 	struct milter_judged judged;
-	char digest[2 * CANONICAL_DIGEST_SIZE + 1]; /* names the message in the store; hex */
+	uint8_t digest[CANONICAL_DIGEST_SIZE];
+	struct dialogue_auth auth;
 };
-
-static void
-add_token(struct reading *reading, const char *token)
-{
-	tokens_add(&reading->tokens, token, strlen(token));
-}
 
 /* What the message itself does not tell. */
 static void
-add_tokens(void *context, struct reading *reading)
+look_at_message(void *context, struct reading *reading)
 {
+	static const char cut[] = "cut:message";
 	struct passage *passage = context;
-	const uint8_t *digest = reading->message->canonical.digest;
+	const struct milter_service *service = passage->service;
 
-	for (size_t i = 0; i < CANONICAL_DIGEST_SIZE; i++)
-		g_snprintf(passage->digest + 2 * i, 3, "%02x", digest[i]);
+	memcpy(passage->digest, reading->message->canonical.digest, sizeof passage->digest);
+	dialogue_authenticated(reading->message,
+	    settings_list(service->settings, SETTING_CLASSIFIER_AUTHSERV_IDS),
+	    service->rules->suffixes, &passage->auth);
+	dialogue_tokens(&reading->tokens, &passage->facts.greylist);
 	if (passage->message->cut)
-		add_token(reading, "cut:message");
+		tokens_add(&reading->tokens, cut, strlen(cut));
 }
 
 static void
@@ -86,8 +87,8 @@ judge(struct passage *passage)
 	struct reading *reading;
 	struct model_score score;
 
-	judged->failed = !judges_judge(service->judges, message->bytes, message->length, add_tokens,
-	    passage, &reading, &score);
+	judged->failed = !judges_judge(service->judges, message->bytes, message->length,
+	    look_at_message, passage, &reading, &score);
 	reading_free(reading);
 	judged->first_timer = passage->facts.young;
 	if (judged->failed) {
@@ -97,6 +98,16 @@ judge(struct passage *passage)
 	judged->verdict = score.verdict;
 	judged->probability = score.probability;
 	milter_keeper_judged(service->keeper, score.verdict, score.probability);
+}
+
+static void
+log_digest(struct log_fields *fields, const uint8_t digest[CANONICAL_DIGEST_SIZE])
+{
+	char text[2 * CANONICAL_DIGEST_SIZE + 1];
+
+	for (size_t i = 0; i < CANONICAL_DIGEST_SIZE; i++)
+		g_snprintf(text + 2 * i, 3, "%02x", digest[i]);
+	log_fields_text(fields, "digest", text);
 }
 
 static void
@@ -123,13 +134,13 @@ log_passage(const struct passage *passage, const struct milter_result *result)
 		log_fields_text(&fields, "score", score);
 	}
 	log_fields_int(&fields, "size", (int64_t)message->length);
-	log_fields_text(&fields, "digest", passage->digest);
+	log_digest(&fields, passage->digest);
 	if (message->cut)
 		log_fields_text(&fields, "cut", "yes");
 	if (message->forged)
 		log_fields_int(&fields, "forged", message->forged);
-	if (passage->facts.contact == GREY_FIRST)
-		log_fields_int(&fields, "delayed", passage->facts.delayed);
+	if (passage->facts.greylist.contact == DELIVERY_FIRST)
+		log_fields_int(&fields, "delayed", passage->facts.greylist.delayed);
 	log_fields_write(&fields, LOG_LEVEL_INFO);
 }
 
@@ -143,6 +154,27 @@ is_own(const struct passage *passage)
 					     &passage->client->address, &network);
 }
 
+static void
+write_down(struct milter_service *service, struct milter_note *note)
+{
+	if (note &&
+	    !milter_keeper_write(service->keeper, milter_note_write, note, milter_note_free))
+		log_limited(LOG_LEVEL_WARNING, "lost",
+		    "what became of a message is not written down: the store is not open, or too "
+		    "much is waiting");
+}
+
+/* What is put off will come again. */
+static void
+remember(const struct passage *passage, const struct milter_result *result)
+{
+	if (passage->judged.failed || result->deed == MILTER_TEMPFAIL || is_own(passage))
+		return;
+	write_down(passage->service,
+	    milter_note_delivery(passage->service->rules, passage->client, passage->message,
+		passage->digest, &passage->auth, &passage->facts.greylist, &passage->judged));
+}
+
 void
 milter_service_decide(void *context, const struct milter_client *client,
     const struct milter_message *message, struct milter_result *ret_result)
@@ -150,13 +182,17 @@ milter_service_decide(void *context, const struct milter_client *client,
 	struct milter_service *service = context;
 	struct passage passage = {.service = service, .client = client, .message = message};
 
-	if (is_own(&passage) && !settings_on(service->settings, SETTING_MILTER_JUDGE_OWN)) {
-		milter_pass(message->forged, ret_result);
-		return;
+	if (is_own(&passage)) {
+		write_down(service, milter_note_contacts(service->rules, message));
+		if (!settings_on(service->settings, SETTING_MILTER_JUDGE_OWN)) {
+			milter_pass(message->forged, ret_result);
+			return;
+		}
 	}
 	grey_facts_read(
 	    milter_keeper_store(service->keeper), service->rules, client, message, &passage.facts);
 	judge(&passage);
 	milter_decide(service->settings, &passage.judged, message->forged, ret_result);
+	remember(&passage, ret_result);
 	log_passage(&passage, ret_result);
 }

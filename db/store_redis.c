@@ -17,6 +17,8 @@
  */
 #include "config.h"
 
+#include <errno.h>
+#include <signal.h>
 #include <string.h>
 
 #include "db/store_redis_op.h"
@@ -224,10 +226,23 @@ open_unix(const struct store_options *options, const char *rest, GError **error)
 	return open_redis(&store_redis_unix_driver, true, options, rest, error);
 }
 
+/* Who writes to a server that has just ended gets SIGPIPE, which would end a program that has not
+ * said otherwise: it hears of it by its answers. */
 static void
 redis_dispatch(struct store *store)
 {
-	redis_link_dispatch(redis_of(store)->link);
+	struct redis_link *link = redis_of(store)->link;
+	const struct timespec at_once = {0};
+	sigset_t pipe, before;
+
+	sigemptyset(&pipe);
+	sigaddset(&pipe, SIGPIPE);
+	pthread_sigmask(SIG_BLOCK, &pipe, &before);
+	redis_link_dispatch(link);
+	if (!redis_link_is_up(link) && !sigismember(&before, SIGPIPE))
+		while (sigtimedwait(&pipe, NULL, &at_once) < 0 && errno == EINTR)
+			;
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
 }
 
 static size_t

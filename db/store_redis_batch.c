@@ -14,6 +14,7 @@
  */
 #include "config.h"
 
+#include <signal.h>
 #include <string.h>
 
 #include "db/store_redis_op.h"
@@ -664,7 +665,11 @@ batcher_run(gpointer data)
 {
 	struct redis_batcher *batcher = data;
 	gpointer next;
+	sigset_t all;
 
+	/* Signals are for the program's own threads; of a broken connection the replies tell. */
+	sigfillset(&all);
+	pthread_sigmask(SIG_BLOCK, &all, NULL);
 	while ((next = g_async_queue_pop(batcher->waiting)) != batcher) {
 		struct redis_op *op = next;
 

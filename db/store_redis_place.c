@@ -63,7 +63,8 @@ redis_turn_key(enum store_environment environment)
 	return g_strdup_printf("greylag:{%s}:turn", environments[environment]);
 }
 
-/* FNV-1a. What is stored goes by it. */
+/* FNV-1a, and the end of MurmurHash3, after which each bit depends on all. What is stored goes by
+ * it. */
 unsigned
 redis_bucket(enum store_space space, struct store_bytes key)
 {
@@ -72,6 +73,8 @@ redis_bucket(enum store_space space, struct store_bytes key)
 
 	for (size_t i = 0; i < key.length; i++)
 		hash = (hash ^ b[i]) * 16777619U;
+	hash = (hash ^ hash >> 16) * 0x85ebca6bU;
+	hash = (hash ^ hash >> 13) * 0xc2b2ae35U;
 	return (hash ^ hash >> 16) % shapes[space].buckets;
 }
 

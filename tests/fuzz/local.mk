@@ -95,3 +95,15 @@ FUZZ_TARGETS += tests/fuzz/fuzz_reputation
 tests_fuzz_fuzz_reputation_SOURCES = tests/fuzz/fuzz_reputation.c $(FUZZ_DRIVER)
 tests_fuzz_fuzz_reputation_LDADD = $(DB_LIBS)
 tests_fuzz_fuzz_reputation_LDFLAGS = $(LINK_FUZZ)
+
+if REDIS
+FUZZ_TARGETS += tests/fuzz/fuzz_redis_pack
+endif
+tests_fuzz_fuzz_redis_pack_SOURCES = tests/fuzz/fuzz_redis_pack.c $(FUZZ_DRIVER)
+tests_fuzz_fuzz_redis_pack_LDADD = $(DB_LIBS)
+tests_fuzz_fuzz_redis_pack_LDFLAGS = $(LINK_FUZZ)
+
+FUZZ_TARGETS += tests/fuzz/fuzz_turn
+tests_fuzz_fuzz_turn_SOURCES = tests/fuzz/fuzz_turn.c $(FUZZ_DRIVER)
+tests_fuzz_fuzz_turn_LDADD = $(CLASSIFY_LIBS)
+tests_fuzz_fuzz_turn_LDFLAGS = $(LINK_FUZZ)

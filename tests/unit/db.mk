@@ -3,12 +3,21 @@ TESTS += tests/unit/test_store
 tests_unit_test_store_SOURCES = tests/unit/test_store.c tests/unit/store_drivers.h tests/unit/bytes.h $(REDIS_SERVER)
 tests_unit_test_store_LDADD = $(DB_LIBS)
 
+check_PROGRAMS += tests/unit/test_store_tokens
+TESTS += tests/unit/test_store_tokens
+tests_unit_test_store_tokens_SOURCES = tests/unit/test_store_tokens.c tests/unit/store_drivers.h tests/unit/bytes.h $(REDIS_SERVER)
+tests_unit_test_store_tokens_LDADD = $(DB_LIBS)
+
 REDIS_SERVER = tests/unit/redis_server.c tests/unit/redis_server.h
 if REDIS
 check_PROGRAMS += tests/unit/test_store_redis
 TESTS += tests/unit/test_store_redis
 tests_unit_test_store_redis_SOURCES = tests/unit/test_store_redis.c $(REDIS_SERVER)
 tests_unit_test_store_redis_LDADD = $(DB_LIBS)
+check_PROGRAMS += tests/unit/test_redis_pack
+TESTS += tests/unit/test_redis_pack
+tests_unit_test_redis_pack_SOURCES = tests/unit/test_redis_pack.c tests/unit/bytes.h
+tests_unit_test_redis_pack_LDADD = $(DB_LIBS)
 endif
 
 LMDB_WORLD = tests/unit/lmdb_world.c tests/unit/lmdb_world.h

@@ -406,10 +406,8 @@ source_remembered(void *context, bool spam, const uint8_t point[CANONICAL_DIGEST
 	struct next next = {.slots = ret_slots, .result = STORE_UNAVAILABLE};
 	struct store_call call = {.timeout = limit(bank), .done = scanned, .context = &next};
 
-	if (bank->shared && bank->shared->memory_read) {
-		*ret_found = bank_shared_next(bank->shared, spam, point, ret_digest, ret_slots);
-		return true;
-	}
+	if (bank->shared && bank->shared->memory_read)
+		return bank_shared_next(bank, spam, point, ret_found, ret_digest, ret_slots);
 	cursor_before(&cursor, spam, point);
 	read_begin(bank);
 	store_scan(bank->store, STORE_MEMORY, &cursor, 1, take_next, &call);

@@ -152,6 +152,8 @@ bank_shared_begin(struct bank *bank)
 	store_wait(bank->store);
 	bank->shared->commits = turn.commits;
 	bank->shared->missed = false;
+	g_hash_table_remove_all(bank->shared->believed);
+	memory_clear(bank->shared);
 }
 
 bool
@@ -172,17 +174,55 @@ bank_shared_read_memory(struct bank *bank)
 	return shared->memory_read;
 }
 
-bool
-bank_shared_next(const struct bank_shared *shared, bool spam,
-    const uint8_t point[CANONICAL_DIGEST_SIZE], uint8_t ret_digest[CANONICAL_DIGEST_SIZE],
-    GByteArray *ret_slots)
+struct fetching {
+	struct bank_shared *shared;
+	uint8_t key[BANK_MEMORY_KEY];
+	bool failed;
+};
+
+static void
+take_fetched(void *context, size_t index G_GNUC_UNUSED, enum store_result result,
+    const struct store_bytes *value)
 {
-	GTreeNode *node = g_tree_lower_bound(shared->memory[spam], point);
+	struct fetching *f = context;
+
+	f->failed = result != STORE_OK && result != STORE_NOT_FOUND;
+	if (value)
+		memory_put(f->shared, f->key, value->data, value->length);
+}
+
+/* What others have remembered since the memory was read is not missed, where an entry tells of it:
+ * its message is about to be forgotten. False if the store failed. */
+static bool
+fetch_news(struct bank *bank, bool spam, const uint8_t digest[CANONICAL_DIGEST_SIZE])
+{
+	const struct bank_entry *known = g_hash_table_lookup(bank->shared->believed, digest);
+	struct fetching f = {.shared = bank->shared};
+
+	if (!known || !known->found || !known->entry.remembered || known->entry.spam != spam ||
+	    g_tree_lookup(bank->shared->memory[spam], digest))
+		return true;
+	bank_memory_key(spam, digest, f.key);
+	store_get(bank->store, STORE_MEMORY, (struct store_bytes){f.key, sizeof f.key},
+	    BANK_SHARED_LIMIT, take_fetched, &f);
+	store_wait(bank->store);
+	return !f.failed;
+}
+
+bool
+bank_shared_next(struct bank *bank, bool spam, const uint8_t point[CANONICAL_DIGEST_SIZE],
+    bool *ret_found, uint8_t ret_digest[CANONICAL_DIGEST_SIZE], GByteArray *ret_slots)
+{
+	GTreeNode *node;
 	gsize length;
 	const void *slots;
 
-	if (!node)
+	if (!fetch_news(bank, spam, point))
 		return false;
+	node = g_tree_lower_bound(bank->shared->memory[spam], point);
+	*ret_found = node != NULL;
+	if (!node)
+		return true;
 	memcpy(ret_digest, g_tree_node_key(node), CANONICAL_DIGEST_SIZE);
 	slots = g_bytes_get_data(g_tree_node_value(node), &length);
 	g_byte_array_append(ret_slots, slots, (guint)length);

@@ -107,10 +107,9 @@ void bank_shared_expect_from(struct bank *bank, const uint8_t digest[CANONICAL_D
 /* Reads what is remembered into this process, where rehearsal draws from it without a round trip
  * for each. False if the store failed. */
 bool bank_shared_read_memory(struct bank *bank);
-/* As model_source.remembered. */
-bool bank_shared_next(const struct bank_shared *shared, bool spam,
-    const uint8_t point[CANONICAL_DIGEST_SIZE], uint8_t ret_digest[CANONICAL_DIGEST_SIZE],
-    GByteArray *ret_slots);
+/* As model_source.remembered, of what was read so. */
+bool bank_shared_next(struct bank *bank, bool spam, const uint8_t point[CANONICAL_DIGEST_SIZE],
+    bool *ret_found, uint8_t ret_digest[CANONICAL_DIGEST_SIZE], GByteArray *ret_slots);
 
 /*
  * Begins to write the batch, which belongs to the bank then. Whatever comes of it is told by

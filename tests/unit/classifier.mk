@@ -59,6 +59,13 @@ TESTS += tests/unit/test_bank
 tests_unit_test_bank_SOURCES = tests/unit/test_bank.c
 tests_unit_test_bank_LDADD = $(CLASSIFY_LIBS)
 
+if REDIS
+check_PROGRAMS += tests/unit/test_bank_shared
+TESTS += tests/unit/test_bank_shared
+tests_unit_test_bank_shared_SOURCES = tests/unit/test_bank_shared.c $(REDIS_SERVER)
+tests_unit_test_bank_shared_LDADD = $(CLASSIFY_LIBS)
+endif
+
 check_PROGRAMS += tests/unit/test_evaluate
 TESTS += tests/unit/test_evaluate
 tests_unit_test_evaluate_SOURCES = tests/unit/test_evaluate.c

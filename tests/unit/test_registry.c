@@ -78,11 +78,83 @@ test_damage(void)
 	g_rand_free(random);
 }
 
+/* Numbers with room for more. */
+static struct model_entry
+small_entry(void)
+{
+	struct model_entry entry = full_entry();
+
+	for (unsigned v = 0; v < VOICES; v++)
+		entry.steps[v] = (struct voice_step){10, 20, 30, 40, 1};
+	for (unsigned i = 0; i < MIXTURE_CELLS; i++)
+		entry.mixture.cells[i] = 100 * (int32_t)i;
+	return entry;
+}
+
+/* Each has added a step: both are kept. */
+static void
+test_merge_adds(void)
+{
+	struct model_entry base = small_entry(), mine = base, current = base, merged;
+
+	mine.steps[1].z += 5;
+	mine.mixture.cells[0] -= 7;
+	current.steps[1].z += 100;
+	current.steps[0].taken = 9;
+	current.remembered = false;
+	g_assert_true(registry_merge(&base, &current, &mine, &merged));
+	g_assert_cmpint(merged.steps[1].z, ==, 10 + 5 + 100);
+	g_assert_cmpint(merged.steps[0].taken, ==, 9);
+	g_assert_cmpint(merged.mixture.cells[0], ==, -7);
+	g_assert_false(merged.remembered);
+	/* Nobody else was there. */
+	g_assert_true(registry_merge(&base, &base, &mine, &merged));
+	assert_same(&merged, &mine);
+	g_assert_true(registry_merge(NULL, NULL, &mine, &merged));
+	assert_same(&merged, &mine);
+	g_assert_true(registry_merge(&base, &base, NULL, &merged));
+	g_assert_true(registry_merge(NULL, NULL, NULL, &merged));
+}
+
+static void
+test_merge_refuses(void)
+{
+	struct model_entry base = small_entry(), stepped = base, moved = base, other = base;
+	struct model_entry full = base, forgotten = base, merged = {0};
+
+	stepped.steps[0].n++;
+	moved.spam = !base.spam;
+	other.checksums[1]++;
+	full.steps[0].z = INT32_MAX;
+	forgotten.remembered = false;
+	const struct {
+		const struct model_entry *base, *current, *mine;
+	} rows[] = {
+	    {NULL, &base, &base},            /* learned by both */
+	    {NULL, &base, NULL},             /* by the other, and taken back here */
+	    {&base, NULL, &stepped},         /* forgotten by the other */
+	    {&base, NULL, NULL},             /* by both */
+	    {&base, &moved, &stepped},       /* moved by the other */
+	    {&base, &stepped, &moved},       /* rehearsed by the other, moved here */
+	    {&base, &stepped, NULL},         /* or forgotten here */
+	    {&base, &other, &stepped},       /* learned anew by the other, as it is read now */
+	    {&base, &forgotten, &forgotten}, /* let go by both: its room counts once */
+	    {&stepped, &full, &full},        /* no room for both */
+	};
+
+	for (size_t i = 0; i < G_N_ELEMENTS(rows); i++)
+		g_assert_false(
+		    registry_merge(rows[i].base, rows[i].current, rows[i].mine, &merged));
+	g_assert_cmpuint(merged.day, ==, 0);
+}
+
 int
 main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
 	g_test_add_func("/registry/round-trip-loses-nothing", test_round_trip);
 	g_test_add_func("/registry/damaged-entries-do-no-harm", test_damage);
+	g_test_add_func("/registry/what-two-trainers-added-is-added-up", test_merge_adds);
+	g_test_add_func("/registry/what-cannot-both-be-right-is-refused", test_merge_refuses);
 	return g_test_run();
 }

@@ -31,12 +31,34 @@ load_note_failure(void *context, enum store_result result, void *job G_GNUC_UNUS
 		l->result = result;
 }
 
+static void
+delta_clear(gpointer data)
+{
+	struct store_delta *delta = data;
+
+	g_free((void *)delta->key.data);
+	g_free((void *)delta->cells);
+}
+
+/* All deltas that wait are one transaction: a server would take its time for each. */
+static void
+write_deltas(struct loading *l)
+{
+	struct store_call call = {.done = load_note_failure, .context = l};
+
+	if (l->deltas->len)
+		store_add_many(l->store, (const struct store_delta *)(void *)l->deltas->data,
+		    l->deltas->len, &call);
+	g_array_set_size(l->deltas, 0);
+}
+
 void
 load_count(struct loading *l)
 {
 	l->records++;
 	if (++l->waiting < STEP)
 		return;
+	write_deltas(l);
 	store_wait(l->store);
 	l->waiting = 0;
 }
@@ -45,11 +67,13 @@ void
 load_cells(struct loading *l, enum store_space space, const void *key, size_t length,
     const struct store_cell *cells, size_t n)
 {
-	struct store_delta delta = {space, {key, length}, cells, n, 0};
-	struct store_call call = {.done = load_note_failure, .context = l};
+	struct store_delta delta = {
+	    space, {g_memdup2(key, length), length}, g_memdup2(cells, n * sizeof *cells), n, 0};
 
 	if (n)
-		store_add_many(l->store, &delta, 1, &call);
+		g_array_append_val(l->deltas, delta);
+	else
+		delta_clear(&delta);
 	load_count(l);
 }
 
@@ -93,7 +117,9 @@ load_lines(FILE *in, const char *name, bool (*line)(void *context, char *text), 
 int
 load_finish(struct loading *l, bool good)
 {
+	write_deltas(l);
 	store_wait(l->store);
+	g_array_unref(l->deltas);
 	if (l->result != STORE_OK) {
 		fprintf(stderr, "greylag: %s\n", store_result_text(l->result));
 		good = false;
@@ -113,6 +139,9 @@ load_begin(struct cli *cli, struct loading *ret_loading)
 		cli_fail(error);
 		return false;
 	}
-	*ret_loading = (struct loading){.store = bank_store(cli->bank), .result = STORE_OK};
+	*ret_loading = (struct loading){.store = bank_store(cli->bank),
+	    .result = STORE_OK,
+	    .deltas = g_array_new(FALSE, FALSE, sizeof(struct store_delta))};
+	g_array_set_clear_func(ret_loading->deltas, delta_clear);
 	return true;
 }

@@ -14,6 +14,7 @@
 struct loading {
 	struct store *store;
 	unsigned waiting;
+	GArray *deltas;           /* struct store_delta that are not with the store yet */
 	enum store_result result; /* the first failure */
 	uint64_t records;
 };

@@ -9,6 +9,7 @@ SYSTEM_TESTS = \
 	tests/system/postfix.sh \
 	tests/system/protocol.py \
 	tests/system/redis.py \
+	tests/system/redis_tokens.py \
 	tests/system/verdicts.sh \
 	tests/system/web_browser.py \
 	tests/system/web_clients.py

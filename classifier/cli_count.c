@@ -2,7 +2,6 @@
 #include "config.h"
 
 #include <fcntl.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "classifier/cli.h"
@@ -20,7 +19,7 @@ cli_count_learned(struct cli *cli, unsigned ham, unsigned spam, unsigned moved)
 	    [VERDICTS_MOVED] = (int32_t)MIN(moved, G_MAXINT32),
 	}};
 
-	verdicts_add(bank_store(cli->bank), &verdicts, time(NULL), TIMEOUT);
+	verdicts_add(bank_store(cli->bank), &verdicts, store_now(bank_store(cli->bank)), TIMEOUT);
 }
 
 /* The mail's next reader waits for the end of what this process has open: let go of it. */
@@ -46,7 +45,8 @@ count(struct cli *cli, enum verdict verdict, double score)
 	/* The parent's bank is not to be touched here. */
 	cli->bank = NULL;
 	if (cli_open(cli, BANK_LEARN))
-		verdicts_add(bank_store(cli->bank), &verdicts, time(NULL), TIMEOUT);
+		verdicts_add(
+		    bank_store(cli->bank), &verdicts, store_now(bank_store(cli->bank)), TIMEOUT);
 }
 
 void

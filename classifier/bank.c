@@ -485,7 +485,7 @@ bank_preload(struct bank *bank, struct model *model)
 	if (preload.result != STORE_OK)
 		return false;
 	model_preloaded(model);
-	return !bank->shared || bank->access == BANK_READ || bank_shared_read_memory(bank);
+	return !bank->shared || bank->access != BANK_LEARN || bank_shared_read_memory(bank);
 }
 
 bool

@@ -11,6 +11,7 @@
 #include "lib/log.h"
 
 #define TICK          1000 /* milliseconds from one look at the tables and counters to the next */
+#define SHARED_LOOKS  15   /* ticks between two looks at the tables of a server that others train */
 #define OPEN_INTERVAL 5    /* seconds from one attempt to open the store to the next */
 #define COUNT_TIMEOUT 500  /* milliseconds */
 #define JOBS_MAX      10000
@@ -27,6 +28,7 @@ struct milter_keeper {
 	const struct settings *settings;
 	struct judges *judges;
 	unsigned patience;
+	bool shared; /* a server's connection is this thread's alone */
 	GThread *thread;
 	int wake; /* an eventfd */
 
@@ -42,6 +44,7 @@ struct milter_keeper {
 	int64_t due; /* when the jobs that have come are to be done; G_MAXINT64 for none */
 	struct bank *bank;
 	struct model *model; /* the judges' newest */
+	unsigned looks;      /* at the tables that are left out yet */
 };
 
 static void
@@ -83,6 +86,11 @@ load_model(struct milter_keeper *keeper)
 static void
 look_at_model(struct milter_keeper *keeper)
 {
+	if (keeper->model && keeper->looks > 0) {
+		keeper->looks--;
+		return;
+	}
+	keeper->looks = bank_is_shared(keeper->bank) ? SHARED_LOOKS - 1 : 0;
 	if (keeper->model && model_is_current(keeper->model))
 		return;
 	if (load_model(keeper))
@@ -247,6 +255,7 @@ milter_keeper_new(const struct settings *settings, struct judges *judges, unsign
 	keeper->settings = settings;
 	keeper->judges = judges;
 	keeper->patience = patience;
+	keeper->shared = store_is_shared(settings_text(settings, SETTING_STORE_URI));
 	keeper->due = G_MAXINT64;
 	keeper->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	g_mutex_init(&keeper->lock);
@@ -301,7 +310,7 @@ milter_keeper_free(struct milter_keeper *keeper)
 struct store *
 milter_keeper_store(struct milter_keeper *keeper)
 {
-	return atomic_load(&keeper->store);
+	return keeper->shared ? NULL : atomic_load(&keeper->store);
 }
 
 void

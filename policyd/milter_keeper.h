@@ -1,7 +1,7 @@
 /*
  * The milter's store: one thread that owns it, for all that is written, and for the tables that the
- * judges judge by. What other processes have learned is taken up within a second. May be called by
- * any thread.
+ * judges judge by. What other processes have learned is taken up within a second, of a server's
+ * store within a quarter of a minute. May be called by any thread.
  */
 #ifndef GREYLAG_POLICYD_MILTER_KEEPER_H
 #define GREYLAG_POLICYD_MILTER_KEEPER_H
@@ -34,7 +34,8 @@ void milter_keeper_free(struct milter_keeper *keeper);
 /* Waits until the first attempt to open the store was made. */
 void milter_keeper_wait(struct milter_keeper *keeper);
 
-/* For reads; NULL while it is not open. Open until the keeper stops. */
+/* For reads by any thread; NULL while it is not open, and of a server's, which only its owner may
+ * ask. Open until the keeper stops. */
 struct store *milter_keeper_store(struct milter_keeper *keeper);
 
 /* Counts a verdict; what cannot be written now is written later. */

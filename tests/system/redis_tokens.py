@@ -3,6 +3,7 @@
 import os, re, shutil, signal, subprocess, sys, time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from mta import Milter, deliver, field
 from policy import BUILD, GREYLAGD, SOURCE, Tap, run, wait_until
 
 GREYLAG = os.path.join(BUILD, "classifier", "greylag")
@@ -224,6 +225,25 @@ def killed_server(tap, redis, ham, spam):
     nothing_is_left(tap, store, ham, spam)
 
 
+def milter(tap, redis, there):
+    """The milter judges by what is there, and counts in it; also when the server was away."""
+    service = Milter(tap, "store.uri=" + there)
+    messages = []
+    for name in ("spam-new.eml", "ham-new.eml"):
+        with open(os.path.join(DATA, name), "rb") as f:
+            messages.append(f.read())
+    words = [(field(deliver(service.address, message)[1]) or "").split(",")[0] for message in messages]
+    tap.equal(words, ["spam", "ham"], "the milter judges by what is on Redis")
+    tap.ok(wait_until(lambda: redis.ask("-n", "1", "KEYS", "greylag:{token}:verdicts:*")), "and counts there")
+    redis.kill()
+    words = [(field(deliver(service.address, message)[1]) or "").split(",")[0] for message in messages]
+    tap.equal(words, ["spam", "ham"], "without the server it goes on by what it had read")
+    redis.start()
+    words = [(field(deliver(service.address, message)[1]) or "").split(",")[0] for message in messages]
+    tap.equal(words, ["spam", "ham"], "and when it is back")
+    tap.equal(service.stop(), 0, "it stops cleanly")
+
+
 # -- without a server, and with a guarded one --
 
 def gone(tap, redis, there):
@@ -277,5 +297,6 @@ with Tap() as tap:
         two_trainers(tap, server, *mail)
         killed_trainer(tap, server, *mail)
         killed_server(tap, server, *mail)
+        milter(tap, server, stores[1])
         gone(tap, server, stores[1])
         guarded(tap, server)

@@ -43,11 +43,25 @@ struct training {
 	 */
 	GPtrArray *batch;
 	guint flying, next;
+	GArray *corrections; /* struct correction, to be looked at in the end */
 	bool single;
 	GError *error;
 	bool show_progress;
 	int64_t begun, shown;
 };
+
+/* A message that was moved in a bulk run. */
+struct correction {
+	uint8_t digest[CANONICAL_DIGEST_SIZE];
+	unsigned label;
+	char *name;
+};
+
+static void
+correction_clear(gpointer data)
+{
+	g_free(((struct correction *)data)->name);
+}
 
 /* -- progress -- */
 
@@ -230,6 +244,17 @@ commit(struct training *t, bool all)
 		    "other hosts train the same messages all the time");
 }
 
+static void
+tell_correction(
+    struct training *t, const char *name, const char *class, const struct model_report *report)
+{
+	if (report->right)
+		return;
+	clear_progress(t);
+	fprintf(stderr, "greylag: %s: moved to %s, and still judged %s\n", name, class,
+	    verdict_name(report->after.verdict));
+}
+
 /* What a person wants to know of a single message. */
 static void
 tell_outcome(struct training *t, const struct cli_message *message, enum model_learned outcome,
@@ -252,11 +277,58 @@ tell_outcome(struct training *t, const struct cli_message *message, enum model_l
 		    "greylag: %s: moved to %s; it was learned by another version or with other "
 		    "settings, so some of what it had added stays\n",
 		    message->name, class);
-	} else if (outcome == MODEL_MOVED && !report->right) {
-		clear_progress(t);
-		fprintf(stderr, "greylag: %s: moved to %s, and still judged %s\n", message->name,
-		    class, verdict_name(report->after.verdict));
+	} else if (outcome == MODEL_MOVED && !report->deferred) {
+		tell_correction(t, message->name, class, report);
 	}
+}
+
+static void
+note_correction(
+    struct training *t, const struct cli_message *message, const struct reading *reading)
+{
+	struct correction correction = {.label = message->label, .name = g_strdup(message->name)};
+
+	memcpy(correction.digest, reading->features.digest, sizeof correction.digest);
+	g_array_append_val(t->corrections, correction);
+}
+
+/* The tables are made anew; what had to wait for it is done. */
+static void
+rebuild(struct training *t)
+{
+	struct model_report report;
+
+	if (!model_rebuild(t->model)) {
+		g_set_error_literal(&t->error, BANK_ERROR, BANK_FAILED,
+		    "cannot read what is remembered of trained messages");
+		return;
+	}
+	for (guint i = 0; i < t->corrections->len; i++) {
+		const struct correction *c = &g_array_index(t->corrections, struct correction, i);
+
+		if (model_correct(t->model, c->digest, c->label == CLI_LABEL_SPAM, &report))
+			tell_correction(t, c->name, cli_label_name(c->label), &report);
+	}
+	g_array_set_size(t->corrections, 0);
+	commit(t, true);
+}
+
+static unsigned
+learned_in(const struct training *t)
+{
+	return t->outcomes[MODEL_LEARNED] + t->outcomes[MODEL_MOVED];
+}
+
+/* Once a run is a bulk run, its messages take their steps in the rebuild at its end. */
+static void
+watch_size(struct training *t)
+{
+	if (bank_is_shared(t->cli->bank) || t->error)
+		return;
+	if (model_wants_rebuild(t->model, learned_in(t)))
+		model_defer(t->model);
+	if (model_memory_is_full(t->model))
+		rebuild(t);
 }
 
 static void
@@ -266,11 +338,14 @@ learn(struct training *t, const struct cli_message *message, const struct readin
 	enum model_learned outcome = learn_one(t, message, reading, &report);
 
 	t->run++;
+	if (outcome == MODEL_MOVED && report.deferred)
+		note_correction(t, message, reading);
 	tell_outcome(t, message, outcome, &report);
 	g_free(t->last);
 	t->last = g_strdup(message->name);
 	if (++t->uncommitted >= COMMIT_MESSAGES || model_waiting(t->model) > COMMIT_BYTES)
 		commit(t, false);
+	watch_size(t);
 }
 
 /* Those that wait. Commits may come between. */
@@ -388,22 +463,23 @@ rebuild_shared(struct training *t)
 		t->error = g_steal_pointer(&error);
 }
 
-/* After a run of some size the tables are made anew, so that its order does not matter. */
+/* After a run of some size, and after one that was killed, the tables are made anew, so that its
+ * order does not matter. */
 static void
 settle(struct training *t)
 {
-	unsigned learned = t->outcomes[MODEL_LEARNED] + t->outcomes[MODEL_MOVED];
+	bool shared = bank_is_shared(t->cli->bank);
+	struct model_totals totals;
 
 	commit(t, true);
-	if (t->error || cli_interrupted() || !model_wants_rebuild(t->model, learned))
+	model_totals(t->model, &totals);
+	if (t->error ||
+	    (!totals.owed && (cli_interrupted() || !model_wants_rebuild(t->model, learned_in(t)))))
 		return;
-	if (bank_is_shared(t->cli->bank))
+	if (shared)
 		rebuild_shared(t);
-	else if (model_rebuild(t->model))
-		commit(t, true);
 	else
-		g_set_error_literal(&t->error, BANK_ERROR, BANK_FAILED,
-		    "cannot read what is remembered of trained messages");
+		rebuild(t);
 }
 
 /* -- a run -- */
@@ -455,6 +531,8 @@ run(struct cli *cli, char **const paths[], const unsigned *labels, unsigned n)
 		model_free(t.model);
 		return status;
 	}
+	t.corrections = g_array_new(FALSE, FALSE, sizeof(struct correction));
+	g_array_set_clear_func(t.corrections, correction_clear);
 	cli_catch_signals();
 	t.begun = t.shown = g_get_monotonic_time();
 	for (unsigned i = 0; i < n; i++)
@@ -466,6 +544,7 @@ run(struct cli *cli, char **const paths[], const unsigned *labels, unsigned n)
 	bank_unlock(cli->bank);
 	g_ptr_array_unref(t.batch);
 	g_clear_error(&t.error);
+	g_array_unref(t.corrections);
 	g_free(t.last);
 	return status;
 }

@@ -229,6 +229,7 @@ model_totals(const struct model *model, struct model_totals *ret_totals)
 	    .memory_bytes = (size_t)head_count(model, MODEL_HEAD_MEMORY_SPAM) +
 			    head_count(model, MODEL_HEAD_MEMORY_HAM),
 	};
+	totals.owed = model->head[MODEL_HEAD_DEFERRED] > model->head[MODEL_HEAD_SETTLED];
 	memcpy(totals.steps, &model->head[MODEL_HEAD_TAKEN], sizeof(totals.steps));
 	for (unsigned i = 0; i < MIXTURE_CELLS; i++)
 		totals.weights[i] = mixture_weight(&sum, i);

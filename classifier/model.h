@@ -70,7 +70,9 @@ enum model_head_cell {
 	/* These are merged by their maximum: */
 	MODEL_HEAD_LOWERINGS_SPAM, /* of the memory's ceilings */
 	MODEL_HEAD_LOWERINGS_HAM,
-	MODEL_HEAD_LAYOUT, /* MODEL_LAYOUT, once anything was learned */
+	MODEL_HEAD_LAYOUT,   /* MODEL_LAYOUT, once anything was learned */
+	MODEL_HEAD_DEFERRED, /* bulk runs that were begun */
+	MODEL_HEAD_SETTLED,  /* the last of them whose messages have all taken their steps */
 	MODEL_HEAD_CELLS,
 	MODEL_HEAD_MAXIMA = MODEL_HEAD_LOWERINGS_SPAM,
 };
@@ -103,7 +105,8 @@ struct model_entry {
 	uint32_t checksums[VOICES]; /* slots_checksum() */
 	struct voice_step steps[VOICES];
 	struct mixture_step mixture;
-	enum verdict before; /* the verdict, and its evidence, before it was learned */
+	enum verdict before; /* the verdict, and its evidence, before it was learned: unsure and 0
+				if it was not judged yet */
 	double evidence;
 	bool remembered;
 };
@@ -125,7 +128,8 @@ struct model_source {
 	bool (*counts)(void *context, const struct model_token *tokens, size_t count,
 	    struct fisher_counts *ret_counts);
 	/* The two cells of each slot. SLOTS ascend, so a page's follow one another. Not called for
-	 * tables that were preloaded. */
+	 * tables that were preloaded. May be called by several threads at once, and while the
+	 * model's own calls the others. */
 	bool (*sums)(void *context, unsigned table, const uint32_t *slots, size_t count,
 	    struct voice_sums *ret_sums);
 	bool (*entry)(void *context, const uint8_t digest[CANONICAL_DIGEST_SIZE], bool *ret_found,
@@ -214,6 +218,7 @@ struct model_report {
 	bool right;     /* false: after all steps still judged the other class; or, if it was moved,
 			   not judged its own */
 	bool stale;     /* moved, but some of what it had added could not be undone */
+	bool deferred;  /* not judged: see model_defer() */
 	unsigned steps; /* that were taken on it */
 };
 
@@ -227,12 +232,29 @@ enum model_learned model_unlearn(
  * After a bulk run: what remembered messages added to the voices' tables, biases and mixture is
  * taken out, and all of them take their steps anew, in the order of their digests, each scored
  * before that and without its own counts. What results does not depend on the order of training
- * for all that the memory holds. False if the source failed.
+ * for all that the memory holds. Several threads work at it. False if the source failed.
  */
 bool model_rebuild(struct model *model);
 
 /* Whether a run that learned RUN messages calls for model_rebuild(). */
 bool model_wants_rebuild(const struct model *model, size_t run);
+
+/*
+ * A bulk run that will end with model_rebuild() need not step on each message before: from here on
+ * those learned are only counted and remembered, which is several times as fast. All of them are
+ * remembered, so once the memory holds twice what it may, model_memory_is_full(), it is time for
+ * model_rebuild(), after which it holds what it may again. What is drained in between says that
+ * the rebuild is owed (struct model_totals), so that the next run makes up for one that was killed.
+ * Does nothing without memory. Not for a store that others train too.
+ */
+void model_defer(struct model *model);
+bool model_memory_is_full(const struct model *model);
+
+/* The remembered message that was moved to the class in a bulk run is judged, and stepped on until
+ * it is judged right, as model_learn() does; false, and RET_REPORT untouched, if it is not
+ * remembered or the source failed. */
+bool model_correct(struct model *model, const uint8_t digest[CANONICAL_DIGEST_SIZE], bool spam,
+    struct model_report *ret_report);
 
 /* An imported word list: COUNTS of a token, and of the messages that it was made from. */
 void model_import_token(struct model *model, const char *text, size_t length,
@@ -250,6 +272,7 @@ struct model_totals {
 	int32_t steps[VOICES];
 	size_t memory_bytes;
 	double weights[MIXTURE_CELLS];
+	bool owed; /* a bulk run was cut short: some messages have not taken their steps yet */
 };
 void model_totals(const struct model *model, struct model_totals *ret_totals);
 

@@ -1,11 +1,11 @@
 #include <stdlib.h>
 #include "classifier/model_state.h"
 
-/* OWN is what the message itself has added to the counts, to be left out. */
-static bool
-score_fisher(struct model *model, const struct slots *words, struct fisher_counts own,
-    struct fisher_result *ret_result)
+bool
+model_score_fisher(struct model *model, const struct features *features, struct fisher_counts own,
+    struct mixture_logits *ret_logits, struct fisher_result *ret_fisher)
 {
+	const struct slots *words = &features->voices[VOICE_WORDS];
 	const struct voice_sums *counts = model_gather(model, MODEL_COUNTS, words);
 	struct fisher_counts totals = model_seen_counts(model);
 	struct fisher_sum sum = {0};
@@ -21,7 +21,9 @@ score_fisher(struct model *model, const struct slots *words, struct fisher_count
 		if (fisher_is_used(&model->options.fisher, word))
 			fisher_add(&sum, word);
 	}
-	fisher_combine(&model->options.fisher, &sum, ret_result);
+	fisher_combine(&model->options.fisher, &sum, ret_fisher);
+	ret_logits->voice[MIXTURE_FISHER] = fisher_logit(ret_fisher);
+	ret_logits->present[MIXTURE_FISHER] = totals.spam > 0 && totals.ham > 0;
 	return true;
 }
 
@@ -38,22 +40,20 @@ score_voice(
 	return true;
 }
 
-bool
-model_score_all(struct model *model, const struct features *features, struct fisher_counts own,
-    struct mixture_logits *ret_logits, struct fisher_result *ret_fisher)
+static bool
+score_all(struct model *model, const struct features *features, struct mixture_logits *ret_logits,
+    struct fisher_result *ret_fisher)
 {
+	const struct fisher_counts none = {0};
 	struct mixture_logits logits = {0};
-	struct fisher_counts totals = model_seen_counts(model);
 	for (enum voice_name voice = 0; voice < VOICES; voice++) {
 		logits.present[voice] =
 		    model->head[MODEL_HEAD_TAKEN + voice] > 0 && features->voices[voice].count > 0;
 		if (!score_voice(model, voice, features, &logits.voice[voice]))
 			return false;
 	}
-	if (!score_fisher(model, &features->voices[VOICE_WORDS], own, ret_fisher))
+	if (!model_score_fisher(model, features, none, &logits, ret_fisher))
 		return false;
-	logits.voice[MIXTURE_FISHER] = fisher_logit(ret_fisher);
-	logits.present[MIXTURE_FISHER] = totals.spam > own.spam && totals.ham > own.ham;
 	*ret_logits = logits;
 	return true;
 }
@@ -116,26 +116,31 @@ weigh_imported(const struct model *model, struct model_score *score)
 	    (1.0 - share) * score->evidence + share * score->logits.voice[MIXTURE_FISHER];
 }
 
+void
+model_conclude(const struct model *model, bool young, struct model_score *score)
+{
+	const struct mixture_options *options = &model->options.mixture;
+	struct mixture_step weights = model_mixture(model);
+	for (unsigned voice = 0; voice < MIXTURE_VOICES; voice++)
+		score->shares[voice] = mixture_share(options, &weights, &score->logits, voice);
+	score->evidence = mixture_evidence(options, &weights, &score->logits);
+	weigh_imported(model, score);
+	score->probability = mixture_probability(score->evidence);
+	score->young = young;
+	score->verdict = mixture_verdict(options, score->probability, young);
+}
+
 bool
 model_judge(struct model *model, const struct tokens *tokens, const struct features *features,
     struct model_score *ret_score)
 {
-	const struct mixture_options *options = &model->options.mixture;
-	struct mixture_step weights = model_mixture(model);
 	struct fisher_counts all = model_seen_counts(model);
 	struct model_score score = {0};
 	if (is_imported_only(model))
 		return judge_imported(model, tokens, ret_score);
-	if (!model_score_all(
-		model, features, (struct fisher_counts){0}, &score.logits, &score.fisher))
+	if (!score_all(model, features, &score.logits, &score.fisher))
 		return false;
-	for (unsigned voice = 0; voice < MIXTURE_VOICES; voice++)
-		score.shares[voice] = mixture_share(options, &weights, &score.logits, voice);
-	score.evidence = mixture_evidence(options, &weights, &score.logits);
-	weigh_imported(model, &score);
-	score.probability = mixture_probability(score.evidence);
-	score.young = mixture_is_young(all.spam, all.ham);
-	score.verdict = mixture_verdict(options, score.probability, score.young);
+	model_conclude(model, mixture_is_young(all.spam, all.ham), &score);
 	*ret_score = score;
 	return true;
 }

@@ -2,11 +2,9 @@
 #include <string.h>
 #include "classifier/model_state.h"
 
-/* One step of one voice on a message; it is added to what the message's entry holds. With FORCE
- * it is as large as if the voice had no opinion, unless that is beyond what the mixture hears. */
-static bool
-step_voice(struct model *model, enum voice_name voice, const struct features *features, bool force,
-    struct model_entry *entry)
+bool
+model_step_voice(struct model *model, enum voice_name voice, const struct features *features,
+    bool force, struct model_entry *entry, double *ret_score)
 {
 	bool spam = entry->spam;
 	const struct slots *slots = &features->voices[voice];
@@ -19,6 +17,8 @@ step_voice(struct model *model, enum voice_name voice, const struct features *fe
 	if (slots->count == 0)
 		return true;
 	double score = voice_score(options, sums, slots->count, own_bias);
+	if (ret_score != NULL)
+		*ret_score = score;
 	if (force && fabs(score) < model->options.mixture.clip)
 		score = spam ? fmin(score, 0) : fmax(score, 0);
 	if (voice_learn(options, score, slots->count, spam, &step) &&
@@ -33,16 +33,10 @@ step_voices(
     struct model *model, const struct features *features, bool force, struct model_record *record)
 {
 	for (enum voice_name voice = 0; voice < VOICES; voice++)
-		if (!step_voice(model, voice, features, force, &record->entry))
+		if (!model_step_voice(model, voice, features, force, &record->entry, NULL))
 			return false;
 	record->dirty = true;
 	return true;
-}
-
-bool
-model_step_voices(struct model *model, const struct features *features, struct model_record *record)
-{
-	return step_voices(model, features, false, record);
 }
 
 void
@@ -70,8 +64,8 @@ rehearse(struct model *model, const struct features *features, bool spam)
 		if (!found)
 			return true;
 		struct model_record *record = model_record(model, drawn.digest);
-		bool done =
-		    record != NULL && (!record->exists || model_step_voices(model, &drawn, record));
+		bool done = record != NULL &&
+			    (!record->exists || step_voices(model, &drawn, false, record));
 		features_clear(&drawn);
 		if (!done)
 			return false;
@@ -157,7 +151,7 @@ learn_new(struct model *model, const struct tokens *tokens, const struct feature
 	bool both = known.spam + spam > 0 && known.ham + !spam > 0;
 	if (both && known.spam > 0 && known.ham > 0 && !report->before.imported)
 		model_step_mixture(model, &report->before.logits, &record->entry);
-	if (both && !model_step_voices(model, features, record))
+	if (both && !step_voices(model, features, false, record))
 		return false;
 	report->steps = both;
 	count_slots(model, &features->voices[VOICE_WORDS], spam, 1);
@@ -165,6 +159,42 @@ learn_new(struct model *model, const struct tokens *tokens, const struct feature
 	return (!both || rehearse(model, features, spam)) &&
 	       model_remember(model, features, spam) &&
 	       mend(model, tokens, features, record, moved, report);
+}
+
+bool
+model_correct(struct model *model, const uint8_t digest[CANONICAL_DIGEST_SIZE], bool spam,
+    struct model_report *ret_report)
+{
+	struct model_record *record = model_record(model, digest);
+	struct model_report report = {0};
+	struct features features;
+	bool found;
+	if (record == NULL || !record->exists || !model_has_stepped(model) ||
+	    !model_recall(model, spam, digest, &found, &features) || !found)
+		return false;
+	/* Words are needed while there is nothing but an imported list. */
+	bool done = memcmp(features.digest, digest, CANONICAL_DIGEST_SIZE) == 0 &&
+		    mend(model, NULL, &features, record, true, &report);
+	features_clear(&features);
+	if (done)
+		*ret_report = report;
+	return done;
+}
+
+/* In a bulk run: it is only counted and remembered, and judged and stepped on in model_rebuild().
+ */
+static bool
+learn_later(struct model *model, const struct tokens *tokens, const struct features *features,
+    struct model_record *record, bool spam, uint32_t day, struct model_report *report)
+{
+	report->before.verdict = report->after.verdict = VERDICT_UNSURE;
+	report->deferred = true;
+	fill_entry(&record->entry, features, spam, day, &report->before);
+	record->exists = record->dirty = true;
+	count_slots(model, &features->voices[VOICE_WORDS], spam, 1);
+	count_tokens(model, tokens, spam, 1, day);
+	model->head[MODEL_HEAD_DEFERRED] = model->head[MODEL_HEAD_SETTLED] + 1;
+	return model_remember(model, features, spam);
 }
 
 /* -- unlearn -- */
@@ -285,7 +315,9 @@ model_learn(struct model *model, const struct tokens *tokens, const struct featu
 	bool moved = record->exists;
 	if (moved && !take_out(model, tokens, features, record, false, &report.stale))
 		return MODEL_FAILED;
-	if (!learn_new(model, tokens, features, record, spam, day, moved, &report))
+	if (model->deferring
+		? !learn_later(model, tokens, features, record, spam, day, &report)
+		: !learn_new(model, tokens, features, record, spam, day, moved, &report))
 		return MODEL_FAILED;
 	if (ret_report != NULL)
 		*ret_report = report;

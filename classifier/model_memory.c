@@ -135,19 +135,32 @@ decode(const uint8_t digest[CANONICAL_DIGEST_SIZE], const uint8_t *slots, size_t
 }
 
 bool
+model_recall_bytes(struct model *model, bool spam, const uint8_t point[CANONICAL_DIGEST_SIZE],
+    bool *ret_found, uint8_t ret_digest[CANONICAL_DIGEST_SIZE], GByteArray *ret_slots)
+{
+	bool stored = false;
+	if (model->has_source && !recall_stored(model, spam, point, &stored, ret_digest, ret_slots))
+		return false;
+	const struct model_memo *memo = recall_overlay(model, spam, point);
+	*ret_found = stored || memo != NULL;
+	if (memo == NULL || (stored && memcmp(memo->digest, ret_digest, sizeof(memo->digest)) >= 0))
+		return true;
+	memcpy(ret_digest, memo->digest, sizeof(memo->digest));
+	g_byte_array_set_size(ret_slots, 0);
+	g_byte_array_append(ret_slots, memo->slots, (guint)memo->length);
+	return true;
+}
+
+bool
 model_recall(struct model *model, bool spam, const uint8_t point[CANONICAL_DIGEST_SIZE],
     bool *ret_found, struct features *ret_features)
 {
 	g_autoptr(GByteArray) slots = g_byte_array_new();
 	uint8_t digest[CANONICAL_DIGEST_SIZE];
-	bool stored = false;
-	if (model->has_source && !recall_stored(model, spam, point, &stored, digest, slots))
+	bool found;
+	if (!model_recall_bytes(model, spam, point, &found, digest, slots))
 		return false;
-	const struct model_memo *memo = recall_overlay(model, spam, point);
-	if (memo != NULL && (!stored || memcmp(memo->digest, digest, sizeof(digest)) < 0))
-		*ret_found = decode(memo->digest, memo->slots, memo->length, ret_features);
-	else
-		*ret_found = stored && decode(digest, slots->data, slots->len, ret_features);
+	*ret_found = found && decode(digest, slots->data, slots->len, ret_features);
 	return true;
 }
 
@@ -171,21 +184,27 @@ count_memory(struct model *model, bool spam, int64_t bytes)
 	*cell = (int32_t)CLAMP(*cell + bytes, INT32_MIN, INT32_MAX);
 }
 
-bool
-model_forget(struct model *model, const struct features *features, bool spam)
+static bool
+forget(struct model *model, const uint8_t digest[CANONICAL_DIGEST_SIZE], bool spam, size_t bytes)
 {
-	g_autoptr(GByteArray) bytes = g_byte_array_new();
-	struct model_record *record = model_record(model, features->digest);
+	struct model_record *record = model_record(model, digest);
 	if (record == NULL)
 		return false;
 	record->entry.remembered = false;
 	record->dirty = true;
-	struct model_memo *memo = memo_of(model, features->digest, spam);
+	struct model_memo *memo = memo_of(model, digest, spam);
 	g_clear_pointer(&memo->slots, g_free);
 	memo->dirty = true;
-	rehearsal_encode(features, bytes);
-	count_memory(model, spam, -(int64_t)bytes->len);
+	count_memory(model, spam, -(int64_t)bytes);
 	return true;
+}
+
+bool
+model_forget(struct model *model, const struct features *features, bool spam)
+{
+	g_autoptr(GByteArray) bytes = g_byte_array_new();
+	rehearsal_encode(features, bytes);
+	return forget(model, features->digest, spam, bytes->len);
 }
 
 /* Bytes of one class, as the head says. Hosts that let the same message go at the same time may
@@ -202,20 +221,19 @@ evict_above_ceiling(struct model *model, bool spam, bool *ret_any)
 {
 	unsigned lowerings =
 	    (unsigned)model->head[spam ? MODEL_HEAD_LOWERINGS_SPAM : MODEL_HEAD_LOWERINGS_HAM];
-	uint8_t point[CANONICAL_DIGEST_SIZE] = {0};
+	g_autoptr(GByteArray) slots = g_byte_array_new();
+	uint8_t point[CANONICAL_DIGEST_SIZE] = {0}, digest[CANONICAL_DIGEST_SIZE];
 	bool more = true, failed = false, any = false;
 	while (more && !failed) {
-		struct features features;
 		bool found;
-		if (!model_recall(model, spam, point, &found, &features))
+		if (!model_recall_bytes(model, spam, point, &found, digest, slots))
 			return false;
 		if (!found)
 			break;
-		memcpy(point, features.digest, sizeof(point));
-		bool keeps = rehearsal_keeps(features.digest, lowerings);
+		bool keeps = rehearsal_keeps(digest, lowerings);
 		any |= keeps;
-		failed = !keeps && !model_forget(model, &features, spam);
-		features_clear(&features);
+		failed = !keeps && !forget(model, digest, spam, slots->len);
+		memcpy(point, digest, sizeof(point));
 		more = model_digest_next(point);
 	}
 	*ret_any = any;
@@ -240,6 +258,24 @@ make_room(struct model *model)
 }
 
 bool
+model_memory_trim(struct model *model)
+{
+	bool any;
+	for (unsigned spam = 0; spam < 2; spam++)
+		if (model->head[spam ? MODEL_HEAD_LOWERINGS_SPAM : MODEL_HEAD_LOWERINGS_HAM] > 0 &&
+		    !evict_above_ceiling(model, spam != 0, &any))
+			return false;
+	return make_room(model);
+}
+
+bool
+model_memory_is_full(const struct model *model)
+{
+	size_t bytes = remembered_bytes(model, true) + remembered_bytes(model, false);
+	return bytes / 2 > model->options.memory_bytes;
+}
+
+bool
 model_remember(struct model *model, const struct features *features, bool spam)
 {
 	unsigned lowerings =
@@ -247,7 +283,8 @@ model_remember(struct model *model, const struct features *features, bool spam)
 	struct model_record *record = model_record(model, features->digest);
 	if (record == NULL)
 		return false;
-	if (model->options.memory_bytes == 0 || !rehearsal_keeps(features->digest, lowerings))
+	if (model->options.memory_bytes == 0 ||
+	    (!model->deferring && !rehearsal_keeps(features->digest, lowerings)))
 		return true;
 	GByteArray *bytes = g_byte_array_new();
 	rehearsal_encode(features, bytes);
@@ -259,7 +296,7 @@ model_remember(struct model *model, const struct features *features, bool spam)
 	record->entry.remembered = true;
 	model->waiting += memo->length;
 	count_memory(model, spam, (int64_t)memo->length);
-	return make_room(model);
+	return model->deferring || make_room(model);
 }
 
 /* -- drain -- */

@@ -12,6 +12,8 @@
 struct model_table {
 	struct voice_sums *base;  /* what the store has, NULL unless preloaded */
 	struct voice_sums *delta; /* what was added to it */
+	struct voice_sums *sums;  /* room for what is gathered */
+	size_t sums_size;
 	uint64_t dirty[(MODEL_PAGES + 63) / 64];
 	bool any_dirty;
 };
@@ -48,12 +50,11 @@ struct model {
 	bool view; /* tables, words and memory are another model's */
 	int32_t head[MODEL_HEAD_CELLS], stored_head[MODEL_HEAD_CELLS];
 	struct model_table tables[MODEL_TABLES];
-	GHashTable *words;       /* hash -> struct model_word */
-	GHashTable *records;     /* digest -> struct model_record */
-	GTree *memory[2];        /* of ham and spam: digest -> struct model_memo */
-	struct voice_sums *sums; /* room for what is gathered */
-	size_t sums_size;
-	size_t waiting; /* bytes */
+	GHashTable *words;   /* hash -> struct model_word */
+	GHashTable *records; /* digest -> struct model_record */
+	GTree *memory[2];    /* of ham and spam: digest -> struct model_memo */
+	size_t waiting;      /* bytes */
+	bool deferring;
 };
 
 /* -- totals -- */
@@ -69,12 +70,18 @@ bool model_has_stepped(const struct model *model); /* any voice */
 
 /* OWN is what the message itself has added to the counts, to be left out. False if the source
  * failed. */
-bool model_score_all(struct model *model, const struct features *features, struct fisher_counts own,
-    struct mixture_logits *ret_logits, struct fisher_result *ret_fisher);
+bool model_score_fisher(struct model *model, const struct features *features,
+    struct fisher_counts own, struct mixture_logits *ret_logits, struct fisher_result *ret_fisher);
 
-/* One step of every voice on the message of RECORD. False if the source failed. */
-bool model_step_voices(
-    struct model *model, const struct features *features, struct model_record *record);
+/* The logits of SCORE -> all the rest of it. YOUNG as in mixture_verdict(). */
+void model_conclude(const struct model *model, bool young, struct model_score *score);
+
+/* One step of one voice on a message; it is added to what the message's entry holds. With FORCE
+ * it is as large as if the voice had no opinion, unless that is beyond what the mixture hears.
+ * RET_SCORE, which may be NULL, is that before the step. False if the source failed. Different
+ * voices may step at the same time. */
+bool model_step_voice(struct model *model, enum voice_name voice, const struct features *features,
+    bool force, struct model_entry *entry, double *ret_score);
 void model_step_mixture(
     struct model *model, const struct mixture_logits *logits, struct model_entry *entry);
 
@@ -88,8 +95,8 @@ void model_undo_mixture(struct model *model, struct model_entry *entry);
 void model_tables_init(struct model *model);
 void model_tables_clear(struct model *model);
 
-/* The sums of SLOTS in the model's own room, valid until the next call; NULL if the source
- * failed. */
+/* The sums of SLOTS in the model's own room, valid until the next call for this table; NULL if the
+ * source failed. */
 struct voice_sums *model_gather(struct model *model, unsigned table, const struct slots *slots);
 void model_add(
     struct model *model, unsigned table, const struct slots *slots, const struct voice_step *step);
@@ -126,13 +133,20 @@ bool model_remember(struct model *model, const struct features *features, bool s
 bool model_forget(struct model *model, const struct features *features, bool spam);
 
 /* The remembered message of the class at POINT or next above it; *RET_FOUND says whether there is
- * one. False if the source failed. */
+ * one. Its slots as they are written down. False if the source failed. */
+bool model_recall_bytes(struct model *model, bool spam, const uint8_t point[CANONICAL_DIGEST_SIZE],
+    bool *ret_found, uint8_t ret_digest[CANONICAL_DIGEST_SIZE], GByteArray *ret_slots);
+
+/* The same, read. */
 bool model_recall(struct model *model, bool spam, const uint8_t point[CANONICAL_DIGEST_SIZE],
     bool *ret_found, struct features *ret_features);
 
 /* The same with what lies below POINT after what lies above it. */
 bool model_recall_around(struct model *model, bool spam, const uint8_t point[CANONICAL_DIGEST_SIZE],
     bool *ret_found, struct features *ret_features);
+
+/* What was remembered beyond what there is room for goes. False if the source failed. */
+bool model_memory_trim(struct model *model);
 
 void model_memory_drain(struct model *model, const struct model_sink *sink);
 

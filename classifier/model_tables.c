@@ -14,8 +14,8 @@ model_tables_clear(struct model *model)
 	for (unsigned i = 0; i < MODEL_TABLES; i++) {
 		g_free(model->tables[i].base);
 		g_free(model->tables[i].delta);
+		g_free(model->tables[i].sums);
 	}
-	g_free(model->sums);
 }
 
 void
@@ -51,36 +51,37 @@ wrapping_add(int32_t *sum, int32_t number)
 }
 
 static bool
-gather_base(struct model *model, unsigned table, const struct slots *slots)
+gather_base(const struct model *model, unsigned table, const struct slots *slots)
 {
 	const struct voice_sums *base = model->tables[table].base;
+	struct voice_sums *sums = model->tables[table].sums;
 	if (base != NULL)
-		voice_gather(base, slots->list, slots->count, model->sums);
+		voice_gather(base, slots->list, slots->count, sums);
 	else if (model->has_source)
 		return model->source.sums(
-		    model->source.context, table, slots->list, slots->count, model->sums);
+		    model->source.context, table, slots->list, slots->count, sums);
 	else
-		memset(model->sums, 0, slots->count * sizeof(*model->sums));
+		memset(sums, 0, slots->count * sizeof(*sums));
 	return true;
 }
 
 struct voice_sums *
 model_gather(struct model *model, unsigned table, const struct slots *slots)
 {
-	if (slots->count > model->sums_size || model->sums == NULL) {
-		model->sums_size = MAX(slots->count, 4096);
-		model->sums = g_renew(struct voice_sums, model->sums, model->sums_size);
+	struct model_table *of = &model->tables[table];
+	if (slots->count > of->sums_size || of->sums == NULL) {
+		of->sums_size = MAX(slots->count, 4096);
+		of->sums = g_renew(struct voice_sums, of->sums, of->sums_size);
 	}
 	if (!gather_base(model, table, slots))
 		return NULL;
-	const struct model_table *of = &model->tables[table];
 	for (size_t i = 0; of->any_dirty && i < slots->count; i++) {
 		const struct voice_sums *delta = &of->delta[slots->list[i]];
-		struct voice_sums *sums = &model->sums[i];
+		struct voice_sums *sums = &of->sums[i];
 		wrapping_add(&sums->z, delta->z);
 		wrapping_add(&sums->n, delta->n);
 	}
-	return model->sums;
+	return of->sums;
 }
 
 void

@@ -8,6 +8,7 @@
 void
 store_change_init(struct store_change *change)
 {
+	*change = (struct store_change){0};
 	change->steps = g_array_new(FALSE, FALSE, sizeof(struct store_step));
 	change->memory = g_ptr_array_new_with_free_func(g_free);
 }
@@ -20,6 +21,9 @@ store_change_begin(struct store_change *change, enum store_space space, struct s
 	change->refused = !store_key_is_good(key);
 	g_array_set_size(change->steps, 0);
 	g_ptr_array_set_size(change->memory, 0);
+	change->free = NULL;
+	change->n_free = 0;
+	change->by_reference = false;
 }
 
 void
@@ -29,14 +33,29 @@ store_change_clear(struct store_change *change)
 	g_ptr_array_unref(change->memory);
 }
 
+/* A batch of tokens has a hundred thousand small copies. */
+#define BLOCK     65536
+#define ALIGNMENT 8
+
 static void *
 copy(struct store_change *change, const void *data, size_t length)
 {
-	void *memory = g_memdup2(data, length);
+	size_t taken = (length + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+	uint8_t *memory;
 
-	if (memory)
-		g_ptr_array_add(change->memory, memory);
-	return memory;
+	if (!data || !length)
+		return NULL;
+	if (change->by_reference)
+		return (void *)data;
+	if (taken > change->n_free) {
+		change->n_free = MAX(taken, BLOCK);
+		change->free = g_malloc(change->n_free);
+		g_ptr_array_add(change->memory, change->free);
+	}
+	memory = change->free;
+	change->free += taken;
+	change->n_free -= taken;
+	return memcpy(memory, data, length);
 }
 
 static struct store_bytes
@@ -50,6 +69,12 @@ copy_key(struct store_change *change, struct store_bytes key)
 {
 	change->refused |= !store_key_is_good(key);
 	return copy_bytes(change, key);
+}
+
+void
+store_change_by_reference(struct store_change *change)
+{
+	change->by_reference = true;
 }
 
 static bool
@@ -94,6 +119,22 @@ store_change_also_put(struct store_change *change, enum store_space space, struc
 	};
 
 	g_return_if_fail(same_environment(change, space));
+	g_array_append_val(change->steps, step);
+}
+
+void
+store_change_also_put_cells(struct store_change *change, enum store_space space,
+    struct store_bytes key, const int32_t *cells, size_t n)
+{
+	struct store_step step = {
+	    .kind = STORE_STEP_PUT,
+	    .space = space,
+	    .key = copy_key(change, key),
+	    .whole = copy(change, cells, n * sizeof *cells),
+	    .n_cells = n,
+	};
+
+	g_return_if_fail(same_environment(change, space) && n <= STORE_CELLS_MAX);
 	g_array_append_val(change->steps, step);
 }
 
@@ -160,6 +201,17 @@ store_cells_get(const struct store_bytes *value, int32_t *ret_cells, size_t n)
 	for (size_t i = 0; i < there; i++)
 		ret_cells[i] = (int32_t)GUINT32_FROM_BE((uint32_t)ret_cells[i]);
 	memset(ret_cells + there, 0, (n - there) * sizeof *ret_cells);
+}
+
+struct store_bytes
+store_step_value(const struct store_step *step, GByteArray *scratch)
+{
+	if (!step->whole)
+		return step->value;
+	g_byte_array_set_size(scratch, 4 * (guint)step->n_cells);
+	for (size_t i = 0; i < step->n_cells; i++)
+		cell_write(scratch->data + 4 * i, step->whole[i]);
+	return (struct store_bytes){scratch->data, scratch->len};
 }
 
 /* A sum that would leave the range is refused: the cell keeps what it had. */

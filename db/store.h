@@ -196,10 +196,16 @@ struct store_change;
 void store_change_put(
     struct store_change *change, const void *value, size_t length, int64_t expires);
 void store_change_delete(struct store_change *change);
+/* What is said after this is not copied, which for large updates saves half the memory: it is the
+ * job's, and stays as it is until the update is done. */
+void store_change_by_reference(struct store_change *change);
 /* To other keys of the same environment, in the same transaction. Keys and values are copied. */
 void store_change_also_add(struct store_change *change, const struct store_delta *delta);
 void store_change_also_put(struct store_change *change, enum store_space space,
     struct store_bytes key, struct store_bytes value, int64_t expires);
+/* A value of N cells. */
+void store_change_also_put_cells(struct store_change *change, enum store_space space,
+    struct store_bytes key, const int32_t *cells, size_t n);
 void store_change_also_delete(
     struct store_change *change, enum store_space space, struct store_bytes key);
 

@@ -70,6 +70,7 @@ struct store_step {
 	struct store_bytes key, value; /* into the change's memory */
 	const struct store_cell *cells;
 	size_t n_cells;
+	const int32_t *whole; /* of a put: N_CELLS cells instead of the value */
 	int64_t expires;
 };
 
@@ -78,7 +79,10 @@ struct store_change {
 	enum store_space space; /* of the updated record */
 	struct store_bytes key;
 	GArray *steps;     /* struct store_step */
-	GPtrArray *memory; /* copies */
+	GPtrArray *memory; /* blocks of copies */
+	uint8_t *free;     /* in the last block, and how much */
+	size_t n_free;
+	bool by_reference; /* nothing is copied any more */
 	bool refused;      /* a key in it is too long, or empty: the update fails as a whole */
 };
 
@@ -86,6 +90,9 @@ void store_change_init(struct store_change *change);
 void store_change_begin(
     struct store_change *change, enum store_space space, struct store_bytes key);
 void store_change_clear(struct store_change *change);
+
+/* What a put writes, in SCRATCH if it is cells. */
+struct store_bytes store_step_value(const struct store_step *step, GByteArray *scratch);
 
 /* The cells of OLD (NULL for none) with the step's deltas applied, as a value in RET_VALUE. */
 void store_cells_apply(

@@ -71,7 +71,8 @@ struct lmdb_environment {
 	/* the writer's own */
 	struct store_change change;
 	GByteArray *cells;
-	double commit_time; /* running mean, in microseconds */
+	MDB_cursor *cursors[STORE_SPACES]; /* of the transaction under way, as far as needed */
+	double commit_time;                /* running mean, in microseconds */
 	int64_t readers_checked;
 	uint64_t random;
 	unsigned evicting; /* in the transaction under way */

@@ -42,18 +42,45 @@ next_random(struct lmdb_environment *e)
 	return e->random;
 }
 
+/* A cursor that stands near a key finds it without a search from the root, and batches come
+ * sorted. */
+static int
+get_cursor(
+    struct lmdb_environment *e, MDB_txn *txn, enum store_space space, MDB_cursor **ret_cursor)
+{
+	MDB_cursor **cursor = &e->cursors[space];
+	int code = *cursor ? MDB_SUCCESS : mdb_cursor_open(txn, e->dbis[space], cursor);
+
+	*ret_cursor = *cursor;
+	return code;
+}
+
+static void
+close_cursors(struct lmdb_environment *e)
+{
+	for (unsigned space = 0; space < STORE_SPACES; space++) {
+		if (e->cursors[space])
+			mdb_cursor_close(e->cursors[space]);
+		e->cursors[space] = NULL;
+	}
+}
+
 static int
 put_record(struct lmdb_environment *e, MDB_txn *txn, const struct store_step *step,
     const void *value, size_t length, int64_t expires)
 {
 	size_t skip = store_spaces[step->space].expires ? LMDB_EXPIRY_SIZE : 0;
 	MDB_val k = {step->key.length, (void *)step->key.data}, v = {length + skip, NULL};
-	int code = mdb_put(txn, e->dbis[step->space], &k, &v, MDB_RESERVE);
 	uint32_t seconds = (uint32_t)CLAMP(expires, 0, (int64_t)UINT32_MAX);
-	uint8_t *b = v.mv_data;
+	MDB_cursor *cursor;
+	int code = get_cursor(e, txn, step->space, &cursor);
+	uint8_t *b;
 
+	if (code == MDB_SUCCESS)
+		code = mdb_cursor_put(cursor, &k, &v, MDB_RESERVE);
 	if (code != MDB_SUCCESS)
 		return code;
+	b = v.mv_data;
 	for (size_t i = 0; i < skip; i++)
 		b[i] = (uint8_t)(seconds >> (24 - 8 * i));
 	if (length)
@@ -131,11 +158,13 @@ make_room(struct lmdb_environment *e, MDB_txn *txn, const struct store_step *ste
 static int
 step_put(struct lmdb_environment *e, MDB_txn *txn, const struct store_step *step)
 {
+	struct store_bytes value;
 	int code = make_room(e, txn, step);
 
 	if (code != MDB_SUCCESS)
 		return code;
-	return put_record(e, txn, step, step->value.data, step->value.length, step->expires);
+	value = store_step_value(step, e->cells);
+	return put_record(e, txn, step, value.data, value.length, step->expires);
 }
 
 static int
@@ -153,7 +182,11 @@ step_add(struct lmdb_environment *e, MDB_txn *txn, const struct store_step *step
 	MDB_val k = {step->key.length, (void *)step->key.data}, v;
 	struct store_bytes old;
 	int64_t expires = step->expires;
-	int code = mdb_get(txn, e->dbis[step->space], &k, &v);
+	MDB_cursor *cursor;
+	int code = get_cursor(e, txn, step->space, &cursor);
+
+	if (code == MDB_SUCCESS)
+		code = mdb_cursor_get(cursor, &k, &v, MDB_SET);
 
 	if (code != MDB_SUCCESS && code != MDB_NOTFOUND)
 		return code;
@@ -230,6 +263,7 @@ run_all(struct lmdb_environment *e, MDB_txn *txn, struct lmdb_op *const *ops, gu
 	e->evicting = 0;
 	for (guint i = 0; code == MDB_SUCCESS && i < n; i++)
 		code = ops[i]->update ? run_update(e, txn, ops[i]) : run_expiry(e, txn, ops[i]);
+	close_cursors(e);
 	return code;
 }
 

@@ -254,10 +254,12 @@ static void
 apply(struct store_mem *m, const struct store_step *step)
 {
 	g_autoptr(GBytes) key = g_bytes_new_static(step->key.data, step->key.length);
+	struct store_bytes value;
 
 	switch (step->kind) {
 	case STORE_STEP_PUT:
-		put(m, step, step->value.data, step->value.length, step->expires);
+		value = store_step_value(step, m->cells);
+		put(m, step, value.data, value.length, step->expires);
 		break;
 	case STORE_STEP_DELETE: g_tree_remove(m->spaces[step->space], key); break;
 	case STORE_STEP_ADD: add(m, step); break;

@@ -57,9 +57,11 @@ argv_step(struct redis_op *op, const struct store_step *step)
 {
 	static const char *const kinds[] = {
 	    [STORE_STEP_PUT] = "P", [STORE_STEP_DELETE] = "D", [STORE_STEP_ADD] = "A"};
-	size_t length = step->value.length;
+	g_autoptr(GByteArray) scratch = g_byte_array_new();
+	struct store_bytes whole = store_step_value(step, scratch);
+	size_t length = whole.length;
 	void *value = step->kind == STORE_STEP_ADD ? pack_cells(step, &length)
-						   : g_memdup2(step->value.data, length);
+						   : g_memdup2(whole.data, length);
 
 	redis_argv_text(op, kinds[step->kind]);
 	redis_argv_number(op, step->expires);

@@ -12,6 +12,7 @@
 
 /* Messages that a feed reads ahead. */
 #define FEED_DEPTH 64
+#define FEED_BYTES (8u << 20)
 
 static volatile sig_atomic_t interrupted;
 
@@ -227,6 +228,7 @@ struct cli_feed {
 	GMutex lock;
 	GCond changed;
 	GQueue ready; /* struct cli_message */
+	size_t bytes; /* in it */
 	bool ended, unwanted;
 };
 
@@ -241,6 +243,13 @@ cli_message_free(struct cli_message *message)
 	g_free(message);
 }
 
+/* Or one PART-th of it. */
+static bool
+feed_is_full(const struct cli_feed *feed, unsigned part)
+{
+	return feed->ready.length >= FEED_DEPTH / part || feed->bytes >= FEED_BYTES / part;
+}
+
 /* False when nobody wants more. */
 static bool
 feed_give(struct cli_feed *feed, struct cli_message *message)
@@ -249,12 +258,17 @@ feed_give(struct cli_feed *feed, struct cli_message *message)
 
 	message->label = feed->label;
 	g_mutex_lock(&feed->lock);
-	while (feed->ready.length >= FEED_DEPTH && !feed->unwanted)
-		g_cond_wait(&feed->changed, &feed->lock);
+	/* Woken once there is room for half of it again, not for each message. */
+	if (feed_is_full(feed, 1))
+		while (feed_is_full(feed, 2) && !feed->unwanted)
+			g_cond_wait(&feed->changed, &feed->lock);
 	wanted = !feed->unwanted;
-	if (wanted)
+	if (wanted) {
 		g_queue_push_tail(&feed->ready, message);
-	g_cond_signal(&feed->changed);
+		feed->bytes += message->length;
+		if (feed->ready.length == 1)
+			g_cond_signal(&feed->changed);
+	}
 	g_mutex_unlock(&feed->lock);
 	if (!wanted)
 		cli_message_free(message);
@@ -321,7 +335,10 @@ cli_feed_next(struct cli_feed *feed)
 	while (!feed->ready.length && !feed->ended)
 		g_cond_wait(&feed->changed, &feed->lock);
 	message = g_queue_pop_head(&feed->ready);
-	g_cond_signal(&feed->changed);
+	if (message)
+		feed->bytes -= message->length;
+	if (!feed_is_full(feed, 2))
+		g_cond_signal(&feed->changed);
 	g_mutex_unlock(&feed->lock);
 	return message;
 }

@@ -149,7 +149,7 @@ run_judges(struct classifying *c, struct judge *judges, unsigned n, struct cli_f
 		contexts[i] = &judges[i];
 	pipeline = pipeline_new(&functions, contexts, n);
 	for (struct cli_message *m = first; m; m = cli_feed_next(feed))
-		pipeline_push(pipeline, m);
+		pipeline_push(pipeline, m, m->length);
 	pipeline_finish(pipeline);
 }
 

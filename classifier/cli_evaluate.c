@@ -66,7 +66,7 @@ push_path(struct pipeline *pipeline, char *path, unsigned label)
 	struct cli_message *message;
 
 	while ((message = cli_feed_next(feed)))
-		pipeline_push(pipeline, message);
+		pipeline_push(pipeline, message, message->length);
 	cli_feed_free(feed);
 }
 

@@ -114,17 +114,25 @@ header_length(const uint8_t *bytes, size_t length)
 	return 0;
 }
 
+static const uint8_t *
+end_of_line(const uint8_t *from, const uint8_t *end)
+{
+	return from < end ? memchr(from, '\n', (size_t)(end - from)) : NULL;
+}
+
 /* The Content-Length of the header; false if there is none that can be read. */
 static bool
 content_length(const uint8_t *header, size_t length, size_t *ret_length)
 {
 	static const char name[] = "\ncontent-length:";
 	size_t n = sizeof name - 1, value = 0;
-	const uint8_t *at = NULL;
+	const uint8_t *at = NULL, *end = header + length;
 
-	for (size_t i = 0; i + n < length && !at; i++)
-		if (g_ascii_strncasecmp((const char *)header + i, name, n) == 0)
-			at = header + i + n;
+	for (const uint8_t *line = end_of_line(header, end); line && !at;
+	     line = end_of_line(line + 1, end))
+		if (end - line > (ptrdiff_t)n &&
+		    g_ascii_strncasecmp((const char *)line, name, n) == 0)
+			at = line + n;
 	if (!at)
 		return false;
 	while (at < header + length && (*at == ' ' || *at == '\t'))

@@ -4,14 +4,19 @@
 
 #include <stdbool.h>
 
-/* Items under way for each thread: enough that no thread waits for the pusher. */
-#define DEPTH 16
+/* Items under way for each thread, and bytes in all: enough that the threads need not wait while
+ * the pusher commits a transaction. */
+#define DEPTH     64
+#define BYTES_MAX (16u << 20)
+
+#define NONE G_MAXUINT64
 
 /* Threads past this would wait for the pusher, which reads the files. */
 #define THREADS_MAX 16
 
 struct slot {
 	gpointer item, result;
+	size_t bytes;
 	bool ready;
 };
 
@@ -23,6 +28,8 @@ struct pipeline {
 	GCond work_there, result_there;
 	struct slot *slots;                    /* a ring */
 	guint64 size, pushed, taken, finished; /* counts; modulo size, places in the ring */
+	guint64 awaited;                       /* the one the pusher sleeps for, or none */
+	size_t bytes;                          /* under way */
 	bool ending;
 	struct worker {
 		struct pipeline *pipeline;
@@ -39,17 +46,20 @@ run(gpointer data)
 	g_mutex_lock(&p->lock);
 	for (;;) {
 		struct slot *slot;
+		guint64 number;
 
 		while (p->taken == p->pushed && !p->ending)
 			g_cond_wait(&p->work_there, &p->lock);
 		if (p->taken == p->pushed)
 			break;
-		slot = &p->slots[p->taken++ % p->size];
+		number = p->taken++;
+		slot = &p->slots[number % p->size];
 		g_mutex_unlock(&p->lock);
 		slot->result = p->functions.work(worker->context, slot->item);
 		g_mutex_lock(&p->lock);
 		slot->ready = true;
-		g_cond_signal(&p->result_there);
+		if (number == p->awaited)
+			g_cond_signal(&p->result_there);
 	}
 	g_mutex_unlock(&p->lock);
 	return NULL;
@@ -63,6 +73,7 @@ pipeline_new(const struct pipeline_functions *functions, gpointer *thread_contex
 	p->functions = *functions;
 	p->n = n;
 	p->size = (guint64)n * DEPTH;
+	p->awaited = NONE;
 	p->slots = g_new0(struct slot, p->size);
 	p->threads = g_new0(GThread *, n);
 	p->workers = g_new0(struct worker, n);
@@ -76,28 +87,49 @@ pipeline_new(const struct pipeline_functions *functions, gpointer *thread_contex
 	return p;
 }
 
-/* Waits for the oldest item and gives it out. */
 static void
-give_out_oldest(struct pipeline *p)
+wait_for(struct pipeline *p, guint64 number)
 {
-	struct slot *slot = &p->slots[p->finished % p->size];
+	const struct slot *slot = &p->slots[number % p->size];
 
 	g_mutex_lock(&p->lock);
+	p->awaited = number;
 	while (!slot->ready)
 		g_cond_wait(&p->result_there, &p->lock);
-	slot->ready = false;
+	p->awaited = NONE;
 	g_mutex_unlock(&p->lock);
-	p->finished++;
-	p->functions.done(p->functions.context, slot->item, slot->result);
+}
+
+/* Gives the oldest N items out. It sleeps but once for most of them: for each item by itself the
+ * pusher, which is faster than the threads, would go to sleep and be woken. */
+static void
+give_out_oldest(struct pipeline *p, guint64 n)
+{
+	wait_for(p, p->finished + n - 1);
+	for (guint64 i = 0; i < n; i++) {
+		struct slot *slot = &p->slots[p->finished % p->size];
+
+		wait_for(p, p->finished);
+		slot->ready = false;
+		p->bytes -= slot->bytes;
+		p->finished++;
+		p->functions.done(p->functions.context, slot->item, slot->result);
+	}
 }
 
 void
-pipeline_push(struct pipeline *p, gpointer item)
+pipeline_push(struct pipeline *p, gpointer item, size_t bytes)
 {
-	if (p->pushed - p->finished == p->size)
-		give_out_oldest(p);
+	struct slot *slot = &p->slots[p->pushed % p->size];
+	guint64 under_way = p->pushed - p->finished;
+
+	if (under_way == p->size || (under_way > 0 && p->bytes + bytes > BYTES_MAX))
+		give_out_oldest(p, (under_way + 1) / 2);
+	p->bytes += bytes;
 	g_mutex_lock(&p->lock);
-	p->slots[p->pushed++ % p->size].item = item;
+	slot->item = item;
+	slot->bytes = bytes;
+	p->pushed++;
 	g_cond_signal(&p->work_there);
 	g_mutex_unlock(&p->lock);
 }
@@ -106,7 +138,7 @@ void
 pipeline_finish(struct pipeline *p)
 {
 	while (p->finished < p->pushed)
-		give_out_oldest(p);
+		give_out_oldest(p, 1);
 	g_mutex_lock(&p->lock);
 	p->ending = true;
 	g_cond_broadcast(&p->work_there);

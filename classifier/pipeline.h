@@ -21,8 +21,9 @@ struct pipeline_functions {
 struct pipeline *pipeline_new(
     const struct pipeline_functions *functions, gpointer *thread_contexts, unsigned n);
 
-/* Hands over an item. While enough is under way it first sees done() called for earlier ones. */
-void pipeline_push(struct pipeline *pipeline, gpointer item);
+/* Hands over an item, of so many BYTES. While enough is under way, items or bytes, it first sees
+ * done() called for the earlier half of it. */
+void pipeline_push(struct pipeline *pipeline, gpointer item, size_t bytes);
 
 /* done() for all that is left; then the threads end. */
 void pipeline_finish(struct pipeline *pipeline);

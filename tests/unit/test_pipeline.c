@@ -30,7 +30,7 @@ done(gpointer context, gpointer item, gpointer result)
 }
 
 static void
-run(unsigned threads, unsigned items)
+run(unsigned threads, unsigned items, size_t bytes)
 {
 	struct seen seen = {0};
 	const struct pipeline_functions functions = {work, done, &seen};
@@ -42,7 +42,7 @@ run(unsigned threads, unsigned items)
 		contexts[i] = &counts[i];
 	pipeline = pipeline_new(&functions, contexts, threads);
 	for (unsigned i = 1; i <= items; i++)
-		pipeline_push(pipeline, GUINT_TO_POINTER(i));
+		pipeline_push(pipeline, GUINT_TO_POINTER(i), bytes);
 	pipeline_finish(pipeline);
 	g_assert_cmpuint(seen.next, ==, items);
 	g_assert_cmpuint(seen.wrong, ==, 0);
@@ -54,16 +54,24 @@ run(unsigned threads, unsigned items)
 static void
 test_order(void)
 {
-	run(1, ITEMS);
-	run(2, ITEMS);
-	run(8, ITEMS);
+	run(1, ITEMS, 0);
+	run(2, ITEMS, 1);
+	run(8, ITEMS, 1);
 }
 
 static void
 test_few(void)
 {
-	run(4, 0);
-	run(4, 1);
+	run(4, 0, 0);
+	run(4, 1, 1);
+}
+
+/* One item alone may be larger than all that may be under way. */
+static void
+test_large(void)
+{
+	run(1, 20, 3 << 20);
+	run(4, 20, 1 << 30);
 }
 
 int
@@ -72,5 +80,6 @@ main(int argc, char **argv)
 	g_test_init(&argc, &argv, NULL);
 	g_test_add_func("/pipeline/out-in-the-order-of-in-each-once", test_order);
 	g_test_add_func("/pipeline/with-less-work-than-threads", test_few);
+	g_test_add_func("/pipeline/with-more-bytes-than-may-be-under-way", test_large);
 	return g_test_run();
 }

@@ -484,7 +484,7 @@ bank_preload(struct bank *bank, struct model *model)
 	read_end(bank);
 	if (preload.result != STORE_OK)
 		return false;
-	model_preloaded(model);
+	model_preloaded(model, bank->access == BANK_LEARN && !bank->shared);
 	return !bank->shared || bank->access != BANK_LEARN || bank_shared_read_memory(bank);
 }
 

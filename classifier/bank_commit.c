@@ -63,11 +63,10 @@ batch_add(struct batch *batch, struct change change, const struct model_cell *ce
 {
 	change.first_cell = batch->cells->len;
 	change.n_cells = count;
-	for (size_t i = 0; i < count; i++) {
-		struct store_cell cell = {cells[i].index, STORE_ADD, cells[i].delta};
-
-		g_array_append_val(batch->cells, cell);
-	}
+	g_array_set_size(batch->cells, batch->cells->len + (guint)count);
+	for (size_t i = 0; i < count; i++)
+		g_array_index(batch->cells, struct store_cell, change.first_cell + i) =
+		    (struct store_cell){cells[i].index, STORE_ADD, cells[i].delta};
 	g_array_append_val(batch->changes, change);
 }
 
@@ -118,6 +117,20 @@ sink_page(
 
 	bank_page_key(table, page, key);
 	batch_add(batch, change_of(batch, STORE_SLOTS, key, sizeof key), cells, count);
+}
+
+static void
+sink_whole_page(void *context, unsigned table, uint32_t page, const int32_t *cells, size_t count)
+{
+	struct batch *batch = context;
+	struct change change;
+	uint8_t key[BANK_PAGE_KEY];
+
+	bank_page_key(table, page, key);
+	change = change_of(batch, STORE_SLOTS, key, sizeof key);
+	change.whole = cells;
+	change.n_cells = count;
+	g_array_append_val(batch->changes, change);
 }
 
 void
@@ -177,6 +190,8 @@ say_change(const struct batch *batch, const struct change *c, struct store_chang
 	if (c->put) {
 		store_change_also_put(change, c->space, key,
 		    (struct store_bytes){bytes + c->value, c->value_length}, 0);
+	} else if (c->whole) {
+		store_change_also_put_cells(change, c->space, key, c->whole, c->n_cells);
 	} else if (c->delete) {
 		store_change_also_delete(change, c->space, key);
 	} else {
@@ -201,6 +216,7 @@ bank_batch_say(const struct batch *batch, struct store_change *change)
 static void
 say_batch(const struct store_bytes *old G_GNUC_UNUSED, struct store_change *change, void *job)
 {
+	store_change_by_reference(change);
 	bank_batch_say(job, change);
 }
 
@@ -311,6 +327,7 @@ bank_begin_commit(struct bank *bank, struct model *model, GError **error)
 	    .head = sink_head,
 	    .token = sink_token,
 	    .page = sink_page,
+	    .whole_page = sink_whole_page,
 	    .entry = sink_entry,
 	    .memory = sink_memory,
 	};

@@ -29,6 +29,7 @@ struct change {
 	size_t key, key_length;
 	size_t value, value_length; /* of a put */
 	size_t first_cell, n_cells; /* of deltas */
+	const int32_t *whole;       /* or all cells, in the model */
 	bool put, delete;
 };
 

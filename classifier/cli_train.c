@@ -9,10 +9,10 @@
 #include "classifier/pipeline.h"
 
 /* Messages in a transaction: more would hold memory, fewer would wait for the disk too often. */
-#define COMMIT_MESSAGES 1000
+#define COMMIT_MESSAGES 600
 
 /* Or as soon as so many bytes wait. */
-#define COMMIT_BYTES (48u << 20)
+#define COMMIT_BYTES (10u << 20)
 
 /* Messages whose entries are read at once from a server. */
 #define WINDOW 64
@@ -417,7 +417,7 @@ push_all(struct training *t, struct pipeline *pipeline, struct cli_feed **feeds,
 		struct cli_message *message = feeds[i] ? cli_feed_next(feeds[i]) : NULL;
 
 		if (message) {
-			pipeline_push(pipeline, message);
+			pipeline_push(pipeline, message, message->length);
 		} else if (feeds[i]) {
 			cli_feed_free(feeds[i]);
 			feeds[i] = NULL;

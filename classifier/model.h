@@ -154,6 +154,10 @@ struct model_sink {
 	    uint32_t day);
 	void (*page)(void *context, unsigned table, uint32_t page, const struct model_cell *cells,
 	    size_t count);
+	/* Instead, if the model is alone: all cells of one, in the model's own memory, where they
+	 * stay until it learns on. */
+	void (*whole_page)(
+	    void *context, unsigned table, uint32_t page, const int32_t *cells, size_t count);
 	/* ENTRY is NULL for one that was deleted. */
 	void (*entry)(void *context, const uint8_t digest[CANONICAL_DIGEST_SIZE],
 	    const struct model_entry *entry);
@@ -169,10 +173,11 @@ struct model *model_new(const struct model_options *options, const struct model_
 void model_free(struct model *model);
 
 /* For long runs: every page of the store is handed over once, then model_preloaded() says that all
- * others are zero. 27 MiB. */
+ * others are zero. 27 MiB. If ALONE nobody else writes them in the store from then on: whole pages
+ * are drained then. */
 void model_preload(
     struct model *model, unsigned table, uint32_t page, const int32_t *cells, size_t count);
-void model_preloaded(struct model *model);
+void model_preloaded(struct model *model, bool alone);
 
 /*
  * A model for another thread that judges by the tables of WHOLE, which was preloaded, without a
@@ -261,7 +266,8 @@ void model_import_token(struct model *model, const char *text, size_t length,
     struct fisher_counts counts, uint32_t day);
 void model_import_totals(struct model *model, struct fisher_counts totals);
 
-/* Hands over what changed, and counts it as stored. */
+/* Hands over what changed, and counts it as stored: tokens and pages sorted as their keys in a
+ * store. */
 void model_drain(struct model *model, const struct model_sink *sink);
 
 /* Bytes, about, that wait for model_drain(), tables apart. */

@@ -129,7 +129,8 @@ struct crew {
 static bool
 learn_by_voice(struct model *model, enum voice_name voice, struct lesson *lesson)
 {
-	lesson->logits.present[voice] = model->head[MODEL_HEAD_TAKEN + voice] > 0;
+	lesson->logits.present[voice] =
+	    model->head[MODEL_HEAD_TAKEN + voice] > 0 && lesson->features.voices[voice].count > 0;
 	return model_step_voice(model, voice, &lesson->features, false, &lesson->record->entry,
 	    &lesson->logits.voice[voice]);
 }

@@ -41,30 +41,36 @@ rehearsal_keeps(const uint8_t digest[CANONICAL_DIGEST_SIZE], unsigned lowerings)
 	return rank <= pow(0.9, lowerings);
 }
 
-static void
-put_number(GByteArray *bytes, uint32_t number)
+#define NUMBER_BYTES 5
+
+static uint8_t *
+put_number(uint8_t *at, uint32_t number)
 {
-	uint8_t buffer[5];
-	guint length = 0;
 	for (; number >= 0x80; number >>= 7)
-		buffer[length++] = (uint8_t)(number | 0x80);
-	buffer[length++] = (uint8_t)number;
-	g_byte_array_append(bytes, buffer, length);
+		*at++ = (uint8_t)(number | 0x80);
+	*at++ = (uint8_t)number;
+	return at;
 }
 
 void
 rehearsal_encode(const struct features *features, GByteArray *ret_bytes)
 {
-	put_number(ret_bytes, VERSION);
+	guint before = ret_bytes->len;
+	size_t numbers = 1;
+	for (unsigned voice = 0; voice < VOICES; voice++)
+		numbers += 1 + features->voices[voice].count;
+	g_byte_array_set_size(ret_bytes, before + (guint)(numbers * NUMBER_BYTES));
+	uint8_t *at = put_number(ret_bytes->data + before, VERSION);
 	for (unsigned voice = 0; voice < VOICES; voice++) {
 		const struct slots *slots = &features->voices[voice];
 		uint32_t next = 0;
-		put_number(ret_bytes, (uint32_t)slots->count);
+		at = put_number(at, (uint32_t)slots->count);
 		for (size_t i = 0; i < slots->count; i++) {
-			put_number(ret_bytes, slots->list[i] - next);
+			at = put_number(at, slots->list[i] - next);
 			next = slots->list[i] + 1;
 		}
 	}
+	g_byte_array_set_size(ret_bytes, (guint)(at - ret_bytes->data));
 }
 
 struct reader {

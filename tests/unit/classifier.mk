@@ -102,6 +102,12 @@ tests_unit_test_model_SOURCES = tests/unit/test_model.c \
 	tests/unit/model_world.c tests/unit/model_world.h
 tests_unit_test_model_LDADD = $(CLASSIFY_LIBS)
 
+check_PROGRAMS += tests/unit/test_model_bulk
+TESTS += tests/unit/test_model_bulk
+tests_unit_test_model_bulk_SOURCES = tests/unit/test_model_bulk.c \
+	tests/unit/model_world.c tests/unit/model_world.h
+tests_unit_test_model_bulk_LDADD = $(CLASSIFY_LIBS)
+
 check_PROGRAMS += tests/unit/test_model_limits
 TESTS += tests/unit/test_model_limits
 tests_unit_test_model_limits_SOURCES = tests/unit/test_model_limits.c \

@@ -168,8 +168,8 @@ static void
 take_head(void *context, const struct model_cell *cells, size_t count)
 {
 	for (size_t i = 0; i < count; i++) {
-		/* They tell of runs, not of what was learned. */
-		if (cells[i].index == MODEL_HEAD_DEFERRED || cells[i].index == MODEL_HEAD_SETTLED)
+		/* These tell of runs and their program, not of what was learned. */
+		if (cells[i].index >= MODEL_HEAD_LAYOUT)
 			continue;
 		unsigned part = cells[i].index <= MODEL_HEAD_IMPORTED_HAM ? COUNTS
 				: cells[i].index < MODEL_HEAD_MEMORY_SPAM ? VOICES_LEARNED

@@ -26,8 +26,8 @@ static const char *const plain[] = {NULL};
 static const char *const durable[] = {"--appendonly", "yes", "--appendfsync", "always", NULL};
 /* The user's rights are those of contrib/redis/redis.conf. */
 static const char *const locked[] = {"--requirepass", "sesame", "--user", "mx", "on", ">open",
-    "~greylag:*", "+@read", "+@write", "+@scripting", "+@transaction", "+@connection", "-@dangerous", "+info",
-    "+time", NULL};
+    "~greylag:*", "+@read", "+@write", "+@scripting", "+@transaction", "+@connection",
+    "-@dangerous", "+info", "+time", NULL};
 
 static struct store *
 open_uri(const char *uri, const char *password_file, GError **error)

@@ -60,7 +60,8 @@ model_free(struct model *model)
 	if (model == NULL)
 		return;
 	if (model->view) {
-		g_free(model->sums);
+		for (unsigned i = 0; i < MODEL_TABLES; i++)
+			g_free(model->tables[i].sums);
 		g_free(model);
 		return;
 	}
@@ -76,8 +77,10 @@ model_view(const struct model *whole)
 	struct model *view = g_new(struct model, 1);
 	*view = *whole;
 	view->view = true;
-	view->sums = NULL;
-	view->sums_size = 0;
+	for (unsigned i = 0; i < MODEL_TABLES; i++) {
+		view->tables[i].sums = NULL;
+		view->tables[i].sums_size = 0;
+	}
 	return view;
 }
 

@@ -9,6 +9,9 @@ db_libdb_a_SOURCES = \
 	db/reputation_opinion.c \
 	db/reputation_write.c \
 	db/store.c db/store.h db/store_driver.h \
+	db/store_fallback.c db/store_fallback.h \
+	db/store_fallback_merge.c \
+	db/store_fallback_update.c \
 	db/store_lmdb.c db/store_lmdb.h \
 	db/store_lmdb_queue.c \
 	db/store_lmdb_read.c \

@@ -35,6 +35,7 @@ const struct store_space_info store_spaces[STORE_SPACES] = {
     [STORE_REPUTATION] = {"reputation", STORE_TOKEN, false, true, 2000000},
     [STORE_DELIVERIES] = {"deliveries", STORE_TOKEN, false, true, 2000000},
     [STORE_DOMAINS] = {"domains", STORE_POLICY, true, true},
+    [STORE_JOURNAL] = {"journal", STORE_POLICY, false, true},
 };
 
 const char *
@@ -76,6 +77,8 @@ store_open(const struct store_options *options, GError **error)
 {
 	const struct store_driver *driver = find_driver(options->uri);
 
+	if (driver && driver->now && options->fallback && *options->fallback)
+		return store_fallback_open(options, error);
 	if (driver)
 		return driver->open(options, strchr(options->uri, ':') + 1, error);
 	g_set_error(error, STORE_ERROR, 0,

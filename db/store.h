@@ -53,6 +53,7 @@ enum store_space {
 	STORE_DELIVERIES, /* messages that were judged (db/deliveries.h) */
 	/* policy environment */
 	STORE_DOMAINS, /* cells: first attempts of a day by the recipient's domain */
+	STORE_JOURNAL, /* what a local store has to tell the server (db/store_fallback.h) */
 	STORE_SPACES,
 };
 
@@ -110,6 +111,14 @@ struct store_delta {
 	int64_t expires; /* seconds since 1970 for a record that is new by it; 0 never */
 };
 
+/*
+ * Says through CHANGE what shall be under a key of which a local store, which took over for a
+ * while, has NEW, and the server OLD (NULL for none). Pure, and done again it changes nothing more.
+ */
+struct store_change;
+typedef void (*store_merge_fn)(void *context, enum store_space space, const struct store_bytes *old,
+    const struct store_bytes *new, int64_t now, struct store_change *change);
+
 struct store_options {
 	const char *uri;
 	const char *password_file; /* of a server; NULL or empty for none */
@@ -120,6 +129,15 @@ struct store_options {
 	    map_size; /* bytes of address space an environment starts with; it grows; 0 = 64 GiB */
 	uint64_t max_triplets; /* records in STORE_TRIPLETS before the one that would expire first
 				  among a sample makes room; 0 = no bound */
+	/* Of a server: the URI of a local store that takes over for the policy environment while
+	 * the server does not answer, and is merged into it afterwards by MERGE, on the owner's
+	 * thread. NULL or empty for none. */
+	const char *fallback;
+	store_merge_fn merge;
+	void *merge_context;
+	/* Of a server: the store's secret as it is known already; then a server that is down is no
+	 * error, and one that is empty gets it. NULL if it is not. */
+	const uint8_t *hash_key;
 };
 
 #define STORE_ERROR (g_quark_from_static_string("store"))
@@ -191,8 +209,6 @@ void store_get_many(struct store *store, enum store_space space, const struct st
  * Everything one update says through CHANGE is one transaction. Updates of one environment that
  * wait at the same time share a commit.
  */
-struct store_change;
-
 void store_change_put(
     struct store_change *change, const void *value, size_t length, int64_t expires);
 void store_change_delete(struct store_change *change);
@@ -247,6 +263,17 @@ void store_expire(struct store *store, enum store_space space, struct store_curs
 
 /* -- care -- */
 
+/* How a local store stands in for the server. Counted since the store was opened. */
+struct store_fallback_status {
+	bool configured;
+	bool active;       /* the local store answers now */
+	int64_t since;     /* when that last changed, seconds since 1970; 0 never */
+	uint64_t switches; /* how often the local store took over */
+	uint64_t answers;  /* reads and updates that it answered */
+	uint64_t merged;   /* records and counters taken to the server afterwards */
+	uint64_t waiting;  /* those that are still to be */
+};
+
 struct store_status {
 	const char *driver;
 	uint64_t records[STORE_SPACES];
@@ -254,6 +281,7 @@ struct store_status {
 	uint64_t bytes_used;                /* on disk or in the server's memory */
 	uint64_t commits, updates, evicted; /* since it was opened */
 	size_t waiting;                     /* updates not yet committed */
+	struct store_fallback_status fallback;
 };
 
 /* A server is not asked more often than every few seconds; between, its last answer is told. */

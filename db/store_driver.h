@@ -31,6 +31,7 @@ struct store_driver {
 	    void (*problem)(void *context, const char *sentence), void *context);
 	bool (*backup)(struct store *store, const char *folder, GError **error);
 	int64_t (*now)(const struct store *store); /* NULL: the system's clock */
+	bool (*is_up)(const struct store *store);  /* NULL: it always answers */
 };
 
 /* The first member of each driver's own store. */
@@ -42,6 +43,9 @@ struct store {
 extern const struct store_driver store_lmdb_driver;
 extern const struct store_driver store_mem_driver;
 extern const struct store_driver store_redis_driver, store_redis_unix_driver; /* with HAVE_REDIS */
+
+/* A server with a local store that takes over; see db/store_fallback.h. */
+struct store *store_fallback_open(const struct store_options *options, GError **error);
 
 /* The update of store_add_many(), by which a driver knows that no old bytes are needed. */
 void store_add_deltas(const struct store_bytes *old, struct store_change *change, void *job);

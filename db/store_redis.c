@@ -114,13 +114,32 @@ take_meta(struct store_redis *r, const redisReply *reply, GError **error)
 		    reply && reply->type == REDIS_REPLY_ERROR ? reply->str : "");
 		return false;
 	}
-	if (reply->len != 1 + KEYEDHASH_KEY_SIZE || reply->str[0] != SCHEMA) {
+	if (reply->len != sizeof r->meta || reply->str[0] != SCHEMA) {
 		g_set_error(error, STORE_ERROR, 0,
 		    "the store on Redis has schema %d; this greylag knows %d",
 		    reply->len ? reply->str[0] : 0, SCHEMA);
 		return false;
 	}
-	memcpy(r->store.hash_key, reply->str + 1, KEYEDHASH_KEY_SIZE);
+	memcpy(r->meta, reply->str, sizeof r->meta);
+	memcpy(r->store.hash_key, r->meta + 1, KEYEDHASH_KEY_SIZE);
+	return true;
+}
+
+/* On each new connection. Where another store's secret is found, that one is gone by. */
+static bool
+on_greeted(void *context, const redisReply *reply)
+{
+	struct store_redis *r = context;
+	g_autoptr(GError) error = NULL;
+	uint8_t before[KEYEDHASH_KEY_SIZE];
+
+	memcpy(before, r->store.hash_key, sizeof before);
+	if (!take_meta(r, reply, &error)) {
+		redis_link_complain(error->message);
+		return false;
+	}
+	if (memcmp(before, r->store.hash_key, sizeof before) != 0)
+		redis_link_complain("the server has another store than before");
 	return true;
 }
 
@@ -128,7 +147,7 @@ take_meta(struct store_redis *r, const redisReply *reply, GError **error)
 static bool
 check_version(redisContext *redis, GError **error)
 {
-	redisReply *reply = redisCommand(redis, "EXPIRETIME greylag:{policy}:meta");
+	redisReply *reply = redisCommand(redis, "EXPIRETIME %s", REDIS_META_KEY);
 	bool good = reply && reply->type == REDIS_REPLY_INTEGER;
 
 	if (!good)
@@ -144,20 +163,18 @@ static bool
 open_meta(struct store_redis *r, bool create, int64_t *ret_clock, GError **error)
 {
 	redisContext *redis = redis_link_connect_blocking(&r->address, OPEN_LIMIT, error);
-	uint8_t meta[1 + KEYEDHASH_KEY_SIZE] = {SCHEMA};
 	redisReply *reply;
 	bool good;
 
 	if (!redis)
 		return false;
-	keyedhash_new_key(meta + 1);
 	if (create) {
 		reply = redisCommand(
-		    redis, "SET greylag:{policy}:meta %b NX", (void *)meta, sizeof meta);
+		    redis, "SET %s %b NX", REDIS_META_KEY, (void *)r->meta, sizeof r->meta);
 		if (reply)
 			freeReplyObject(reply);
 	}
-	reply = redisCommand(redis, "GET greylag:{policy}:meta");
+	reply = redisCommand(redis, "GET %s", REDIS_META_KEY);
 	good = take_meta(r, reply, error);
 	if (reply)
 		freeReplyObject(reply);
@@ -186,19 +203,56 @@ redis_free(struct store_redis *r)
 	g_free(r);
 }
 
+/* Until the server has told its time this machine's is the best there is. */
+static int64_t
+own_clock(void)
+{
+	return g_get_real_time() - g_get_monotonic_time();
+}
+
+/* A secret that is known already is put where there is none. */
+static void
+begin_meta(struct store_redis *r, const uint8_t *hash_key)
+{
+	r->meta[0] = SCHEMA;
+	if (hash_key)
+		memcpy(r->meta + 1, hash_key, KEYEDHASH_KEY_SIZE);
+	else
+		keyedhash_new_key(r->meta + 1);
+	memcpy(r->store.hash_key, r->meta + 1, KEYEDHASH_KEY_SIZE);
+}
+
+/* True if the server was spoken with; or if it need not be. */
+static bool
+reach(struct store_redis *r, const struct store_options *options, bool create, bool *ret_up,
+    int64_t *ret_clock, GError **error)
+{
+	g_autoptr(GError) reason = NULL;
+
+	begin_meta(r, options->hash_key);
+	*ret_clock = own_clock();
+	*ret_up = open_meta(r, create, ret_clock, &reason);
+	if (*ret_up || options->hash_key)
+		return true;
+	g_propagate_error(error, g_steal_pointer(&reason));
+	return false;
+}
+
 static struct store *
 open_redis(const struct store_driver *driver, bool is_unix, const struct store_options *options,
     const char *rest, GError **error)
 {
 	struct store_redis *r = g_new0(struct store_redis, 1);
 	const char *password = options->password_file;
+	bool create = options->create && !options->read_only, up;
 	int64_t clock;
-	struct redis_link_owner owner = {redis_op_deadline, redis_op_woken, r};
+	struct redis_link_owner owner = {
+	    redis_op_deadline, redis_op_woken, on_greeted, r, r->meta, create ? sizeof r->meta : 0};
 
 	r->store.driver = driver;
 	if (!redis_address_parse(is_unix, rest, &r->address, error) ||
 	    (password && *password && !redis_address_read_password(&r->address, password, error)) ||
-	    !open_meta(r, options->create && !options->read_only, &clock, error)) {
+	    !reach(r, options, create, &up, &clock, error)) {
 		redis_free(r);
 		return NULL;
 	}
@@ -210,7 +264,7 @@ open_redis(const struct store_driver *driver, bool is_unix, const struct store_o
 	r->status.driver = "redis";
 	for (unsigned i = 0; i < REDIS_SCRIPTS; i++)
 		r->sha[i] = g_compute_checksum_for_string(G_CHECKSUM_SHA1, redis_scripts[i], -1);
-	r->link = redis_link_new(&r->address, redis_scripts, clock, &owner);
+	r->link = redis_link_new(&r->address, redis_scripts, up, clock, &owner);
 	return &r->store;
 }
 
@@ -284,6 +338,12 @@ redis_now(const struct store *store)
 	return (g_get_monotonic_time() + redis_link_clock_offset(r->link)) / G_USEC_PER_SEC;
 }
 
+static bool
+redis_is_up(const struct store *store)
+{
+	return redis_link_is_up(((const struct store_redis *)store)->link);
+}
+
 #define REDIS_DRIVER(name, opener)                                                                 \
 	{                                                                                          \
 		.scheme = (name), .open = (opener), .close = redis_close,                          \
@@ -291,7 +351,7 @@ redis_now(const struct store *store)
 		.outstanding = redis_outstanding, .get_many = redis_get_many,                      \
 		.update = redis_update, .scan = redis_scan, .expire = redis_expire,                \
 		.status = redis_status, .check = redis_check, .backup = redis_backup,              \
-		.now = redis_now,                                                                  \
+		.now = redis_now, .is_up = redis_is_up,                                            \
 	}
 
 const struct store_driver store_redis_driver = REDIS_DRIVER("redis", open_tcp);

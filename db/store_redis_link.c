@@ -192,6 +192,27 @@ redis_link_load_scripts(struct redis_link *link)
 }
 
 static void
+on_greeted(redisAsyncContext *redis, void *data, void *context G_GNUC_UNUSED)
+{
+	struct redis_link *link = redis->data;
+
+	if (link && data && !link->owner.greeted(link->owner.context, data))
+		redis_link_down(link);
+}
+
+/* The server may be another than before, or an empty one. */
+static void
+greet_again(struct redis_link *link)
+{
+	const struct redis_link_owner *o = &link->owner;
+
+	if (o->meta_size)
+		redisAsyncCommand(
+		    link->redis, NULL, NULL, "SET %s %b NX", REDIS_META_KEY, o->meta, o->meta_size);
+	redisAsyncCommand(link->redis, on_greeted, NULL, "GET %s", REDIS_META_KEY);
+}
+
+static void
 connect_to(struct redis_link *link)
 {
 	const struct redis_address *a = link->address;
@@ -218,6 +239,7 @@ connect_to(struct redis_link *link)
 	else if (a->password)
 		redisAsyncCommand(redis, NULL, NULL, "AUTH %s", a->password);
 	redisAsyncCommand(redis, NULL, NULL, "SELECT %u", a->db);
+	greet_again(link);
 	redis_link_load_scripts(link);
 	probe(link);
 }
@@ -256,7 +278,7 @@ add_source(struct redis_link *link, int fd, enum source source)
 }
 
 struct redis_link *
-redis_link_new(const struct redis_address *address, const char *const *scripts,
+redis_link_new(const struct redis_address *address, const char *const *scripts, bool up,
     int64_t clock_offset, const struct redis_link_owner *owner)
 {
 	struct redis_link *link = g_new0(struct redis_link, 1);
@@ -272,8 +294,7 @@ redis_link_new(const struct redis_address *address, const char *const *scripts,
 	add_source(link, link->timer, SOURCE_TIMER);
 	add_source(link, link->wake, SOURCE_WAKE);
 	connect_to(link);
-	/* The opener has just spoken with the server: no need to wait for the first probe. */
-	link->up = link->redis != NULL;
+	link->up = up && link->redis != NULL;
 	return link;
 }
 

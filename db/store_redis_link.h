@@ -21,13 +21,20 @@ struct redis_link;
 struct redis_link_owner {
 	void (*deadline)(void *context); /* the time given to redis_link_alarm() is over */
 	void (*woken)(void *context);    /* redis_link_wake() was called */
+	/* REPLY is what the server has under the key of META. False takes the link down. */
+	bool (*greeted)(void *context, const redisReply *reply);
 	void *context;
+	const uint8_t *meta; /* to be put there if there is nothing; size 0 to leave it so */
+	size_t meta_size;
 };
 
-/* Scripts are loaded on each new connection; the array ends with NULL. CLOCK_OFFSET is what
+#define REDIS_META_KEY "greylag:{policy}:meta"
+
+/* Scripts are loaded on each new connection; the array ends with NULL. UP if the server has just
+ * been spoken with; else a probe must be answered first. CLOCK_OFFSET is what
  * redis_link_ask_clock() gave, and is asked for again every few seconds. */
 struct redis_link *redis_link_new(const struct redis_address *address, const char *const *scripts,
-    int64_t clock_offset, const struct redis_link_owner *owner);
+    bool up, int64_t clock_offset, const struct redis_link_owner *owner);
 /* Calls what still waits for a reply with none. Accepts NULL. */
 void redis_link_free(struct redis_link *link);
 

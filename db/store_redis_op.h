@@ -16,6 +16,7 @@
 struct store_redis {
 	struct store store;
 	struct redis_address address;
+	uint8_t meta[1 + KEYEDHASH_KEY_SIZE]; /* version of the schema, secret of the hashes */
 	struct redis_link *link;
 	GHashTable *ops;  /* struct redis_op, those not answered */
 	GHashTable *busy; /* GBytes to GQueue of struct redis_op that wait for their key */

@@ -65,6 +65,14 @@ check_store_uri(const char *text)
 }
 
 static const char *
+check_fallback(const char *text)
+{
+	return !*text || (g_str_has_prefix(text, "lmdb:") && text[strlen("lmdb:")])
+		   ? NULL
+		   : "must be like lmdb:/var/lib/greylag, or empty";
+}
+
+static const char *
 check_files(const char *text)
 {
 	g_auto(GStrv) list = settings_words(text);
@@ -185,6 +193,7 @@ static const struct {
     {SETTING_GREYLIST_TEXT, check_text},
     {SETTING_LOG_TARGET, check_log_target},
     {SETTING_STORE_URI, check_store_uri},
+    {SETTING_STORE_FALLBACK, check_fallback},
     {SETTING_POLICY_LISTEN, check_listen},
     {SETTING_HTTP_LISTEN, check_http_listen},
     {SETTING_MILTER_LISTEN, check_one_listener},

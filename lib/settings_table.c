@@ -27,6 +27,9 @@ const struct setting_row settings_table[SETTING_COUNT] = {
 	"expire first make room. 0 for no bound."},
     [SETTING_STORE_TIMEOUT] = {"store", "timeout_ms", SETTING_TYPE_NUMBER, 10, 60000, NULL, "250",
 	"Milliseconds that an answer waits for the store before mail is let in."},
+    [SETTING_STORE_FALLBACK] = {"store", "fallback", SETTING_TYPE_TEXT, 0, 0, NULL, "",
+	"lmdb:FOLDER: a store on this machine that answers while the Redis server does not, and is "
+	"merged into it afterwards. Empty: mail is let in meanwhile."},
 
     [SETTING_POLICY_LISTEN] = {"policy", "listen", SETTING_TYPE_LIST, 0, 0, NULL,
 	"inet:127.0.0.1:10023",

@@ -11,7 +11,7 @@
 #include "policyd/ctl.h"
 #include "policyd/ctl_foreign.h"
 #include "policyd/ctl_json.h"
-#include "policyd/ctl_merge.h"
+#include "policyd/merge.h"
 
 /* Faulty lines that are told one by one. */
 #define TOLD_MAX 20

@@ -198,12 +198,32 @@ print_store(const struct view *view)
 		    store->records[i], store->approximate ? " or so" : "");
 }
 
+/* What a local store has that the server has not got yet. */
 static void
-print_text(const struct view *view)
+print_fallback(const struct view *view, bool answers)
+{
+	struct store_options options = {
+	    .uri = settings_text(view->settings, SETTING_STORE_FALLBACK), .read_only = true};
+	struct store_status status;
+	uint64_t waiting = 0;
+	struct store *store = *options.uri ? store_open(&options, NULL) : NULL;
+
+	if (!*options.uri)
+		return;
+	if (store && store_status(store, &status) == STORE_OK && status.records[STORE_JOURNAL])
+		waiting = status.records[STORE_JOURNAL] - 1;
+	store_close(&store);
+	printf("fallback %s: %s; %" G_GUINT64_FORMAT " records and counters wait to be merged\n",
+	    options.uri, answers ? "answers in place of the server" : "stands by", waiting);
+}
+
+static void
+print_text(const struct view *view, bool fallback_answers)
 {
 	const struct spans spans = spans_of(view);
 
 	print_store(view);
+	print_fallback(view, fallback_answers);
 	print_mail(&spans);
 	print_times(&spans);
 	print_gone(&view->ripe);
@@ -211,12 +231,33 @@ print_text(const struct view *view)
 }
 
 static void
-print_json(const struct view *view)
+print_json(const struct view *view, bool fallback_answers G_GNUC_UNUSED)
 {
 	g_autoptr(GString) out = g_string_new(NULL);
 
 	http_stats_render_stored(view, "greylagctl", out);
 	fputs(out->str, stdout);
+}
+
+/* The server, or what stands in for it as long as nobody reaches it. */
+static bool
+open_what_answers(struct ctl *ctl, bool *ret_fallback, GError **error)
+{
+	const char *fallback = settings_text(ctl->settings, SETTING_STORE_FALLBACK);
+	g_autofree char *assignment = g_strdup_printf("store.uri=%s", fallback);
+	g_autoptr(GError) reason = NULL;
+
+	*ret_fallback = false;
+	if (ctl_open(ctl, CTL_READ, &reason))
+		return true;
+	if (!*fallback || !settings_assign(ctl->settings, assignment, NULL) ||
+	    !ctl_open(ctl, CTL_READ, NULL)) {
+		g_propagate_error(error, g_steal_pointer(&reason));
+		return false;
+	}
+	fprintf(stderr, "greylagctl: %s\n", reason->message);
+	*ret_fallback = true;
+	return true;
 }
 
 bool
@@ -231,8 +272,10 @@ ctl_status(struct ctl *ctl, int argc, char **argv, GError **error)
 	struct store_status status;
 	enum store_result result;
 	g_autofree struct view *view = NULL;
+	bool fallback;
 
-	if (!ctl_parse(ctl, entries, 0, 0, &argc, &argv, error) || !ctl_open(ctl, CTL_READ, error))
+	if (!ctl_parse(ctl, entries, 0, 0, &argc, &argv, error) ||
+	    !open_what_answers(ctl, &fallback, error))
 		return false;
 	result = store_status(ctl->store, &status);
 	if (result != STORE_OK)
@@ -246,7 +289,7 @@ ctl_status(struct ctl *ctl, int argc, char **argv, GError **error)
 	};
 	view = g_new(struct view, 1);
 	view_take_stored(&sources, ctl->now, view);
-	(json ? print_json : print_text)(view);
+	(json ? print_json : print_text)(view, fallback);
 	result = series_result(sources.series);
 	view_clear(view);
 	learned_free(sources.learned);

@@ -159,9 +159,9 @@ static void
 warn_of_restart(const struct settings *old, const struct settings *new)
 {
 	static const enum setting fixed[] = {SETTING_STORE_URI, SETTING_STORE_PASSWORD_FILE,
-	    SETTING_STORE_MAP_SIZE, SETTING_STORE_MAX_TRIPLETS, SETTING_POLICY_LISTEN,
-	    SETTING_POLICY_USER, SETTING_HTTP_LISTEN, SETTING_HTTP_ALLOW_REMOTE, SETTING_LOG_TARGET,
-	    SETTING_LOG_LEVEL};
+	    SETTING_STORE_MAP_SIZE, SETTING_STORE_MAX_TRIPLETS, SETTING_STORE_FALLBACK,
+	    SETTING_POLICY_LISTEN, SETTING_POLICY_USER, SETTING_HTTP_LISTEN,
+	    SETTING_HTTP_ALLOW_REMOTE, SETTING_LOG_TARGET, SETTING_LOG_LEVEL};
 
 	for (size_t i = 0; i < G_N_ELEMENTS(fixed); i++) {
 		g_autofree char *a = settings_format(old, fixed[i]);
@@ -327,7 +327,8 @@ prepare(struct daemon *d, GError **error)
 		       settings_number(d->settings, SETTING_HTTP_MAX_CONNECTIONS)) +
 	    OTHER_FILES);
 	if (!privileges_drop(settings_text(d->settings, SETTING_POLICY_USER),
-		settings_text(d->settings, SETTING_STORE_URI), error))
+		settings_text(d->settings, SETTING_STORE_URI),
+		settings_text(d->settings, SETTING_STORE_FALLBACK), error))
 		return false;
 	if (!d->arguments.stdio && !d->arguments.foreground && daemon(0, 0) != 0) {
 		g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_FAILED,

@@ -318,6 +318,47 @@ write_waiting(struct metrics_writer *w, const struct view *view)
 		plain(w, view->store.waiting);
 }
 
+static bool
+has_fallback(const struct view *view)
+{
+	return view->have_store && view->store.fallback.configured;
+}
+
+static void
+write_fallback_active(struct metrics_writer *w, const struct view *view)
+{
+	if (has_fallback(view))
+		plain(w, view->store.fallback.active);
+}
+
+static void
+write_fallback_switches(struct metrics_writer *w, const struct view *view)
+{
+	if (has_fallback(view))
+		plain(w, view->store.fallback.switches);
+}
+
+static void
+write_fallback_answers(struct metrics_writer *w, const struct view *view)
+{
+	if (has_fallback(view))
+		plain(w, view->store.fallback.answers);
+}
+
+static void
+write_fallback_merged(struct metrics_writer *w, const struct view *view)
+{
+	if (has_fallback(view))
+		plain(w, view->store.fallback.merged);
+}
+
+static void
+write_fallback_waiting(struct metrics_writer *w, const struct view *view)
+{
+	if (has_fallback(view))
+		plain(w, view->store.fallback.waiting);
+}
+
 static void
 write_triplets(struct metrics_writer *w, const struct view *view)
 {
@@ -441,6 +482,19 @@ const struct metric_row http_metrics[] = {
 	"Triplets that made room for new ones (store.max_triplets).", write_evicted},
     {"greylag_store_waiting", METRIC_GAUGE, NULL, "", "Updates that wait to be committed.",
 	write_waiting},
+    {"greylag_fallback_active", METRIC_GAUGE, NULL, "",
+	"1 while the local store answers in place of the server (store.fallback), else 0.",
+	write_fallback_active},
+    {"greylag_fallback_switches", METRIC_COUNTER, NULL, "", "How often the local store took over.",
+	write_fallback_switches},
+    {"greylag_fallback_answers", METRIC_COUNTER, NULL, "",
+	"Reads and updates that the local store answered.", write_fallback_answers},
+    {"greylag_fallback_merged", METRIC_COUNTER, NULL, "",
+	"Records and counters of the local store that were merged into the server.",
+	write_fallback_merged},
+    {"greylag_fallback_waiting", METRIC_GAUGE, NULL, "",
+	"Records and counters of the local store that wait for the server.",
+	write_fallback_waiting},
     {"greylag_triplets", METRIC_GAUGE, NULL, "state",
 	"Triplets by state, as of greylag_triplets_counted_timestamp_seconds.", write_triplets},
     {"greylag_triplets_counted_timestamp_seconds", METRIC_GAUGE, "seconds", "",

@@ -237,6 +237,12 @@ render_store(const struct view *view, GString *out)
 	fact(out, "Store");
 	chart_escape(out, view->problem ? view->problem : "answers");
 	fact_end(out);
+	if (view->have_store && store->fallback.configured) {
+		fact(out, "Answers now");
+		chart_escape(out, store->fallback.active ? "the local store" : "the server");
+		fact_end(out);
+		fact_stat(out, "To be merged", "store.fallback.waiting", store->fallback.waiting);
+	}
 	if (view->have_store) {
 		fact_stat(out, "Triplet records", "store.records.triplets",
 		    store->records[STORE_TRIPLETS]);

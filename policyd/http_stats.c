@@ -9,7 +9,7 @@ const enum setting http_shown_settings[] = {SETTING_GREYLIST_MODE, SETTING_GREYL
     SETTING_GREYLIST_AUTO_WHITELIST_AFTER, SETTING_GREYLIST_IPV4_PREFIX,
     SETTING_GREYLIST_IPV6_PREFIX, SETTING_GREYLIST_MATCH_BY_NAME, SETTING_GREYLIST_NULL_SENDER,
     SETTING_GREYLIST_ACTION, SETTING_GREYLIST_PRIVACY, SETTING_STORE_MAX_TRIPLETS,
-    SETTING_STORE_TIMEOUT, SETTING_COUNT};
+    SETTING_STORE_TIMEOUT, SETTING_STORE_FALLBACK, SETTING_COUNT};
 
 static json_t *
 whole(uint64_t n)
@@ -131,6 +131,17 @@ process_json(const struct view *view)
 	    whole(s->made_room));
 }
 
+/* null where no local store stands in for a server. */
+static json_t *
+fallback_json(const struct store_fallback_status *f)
+{
+	if (!f->configured)
+		return json_null();
+	return json_pack("{s:b, s:o, s:o, s:o, s:o, s:o}", "active", (int)f->active, "since",
+	    moment(f->since), "switches", whole(f->switches), "answers", whole(f->answers),
+	    "merged", whole(f->merged), "waiting", whole(f->waiting));
+}
+
 static json_t *
 store_json(const struct view *view)
 {
@@ -142,10 +153,11 @@ store_json(const struct view *view)
 	}
 	for (int i = 0; i < STORE_SPACES; i++)
 		json_object_set_new(records, store_spaces[i].name, whole(view->store.records[i]));
-	return json_pack("{s:s, s:o, s:o, s:o, s:o, s:b, s:o}", "driver", view->store.driver,
+	return json_pack("{s:s, s:o, s:o, s:o, s:o, s:b, s:o, s:o}", "driver", view->store.driver,
 	    "bytes", whole(view->store.bytes_used), "commits", whole(view->store.commits),
 	    "updates", whole(view->store.updates), "evicted", whole(view->store.evicted),
-	    "approximate", (int)view->store.approximate, "records", records);
+	    "approximate", (int)view->store.approximate, "records", records, "fallback",
+	    fallback_json(&view->store.fallback));
 }
 
 static json_t *

@@ -5,6 +5,7 @@
 
 #include "lib/log.h"
 #include "policyd/allowed.h"
+#include "policyd/merge.h"
 
 #define FLUSH_INTERVAL  1.0              /* counters */
 #define CARE_INTERVAL   ALLOWED_TAKEN_UP /* exceptions; opening the store again */
@@ -22,7 +23,7 @@ struct keeper {
 	struct policy *policy;
 	struct stats *stats;
 	struct census *census;
-	char *uri, *password_file;
+	char *uri, *password_file, *fallback;
 	struct store_options options;
 	struct store *store;
 	struct ev_io completions;
@@ -47,6 +48,16 @@ on_completions(struct ev_loop *loop G_GNUC_UNUSED, struct ev_io *watcher, int ev
 	struct keeper *keeper = watcher->data;
 
 	store_dispatch(keeper->store);
+}
+
+/* By the rules as they are now: a reload may have changed them. */
+static void
+merge_by_rules(void *context, enum store_space space, const struct store_bytes *old,
+    const struct store_bytes *new, int64_t now, struct store_change *change)
+{
+	const struct keeper *keeper = context;
+
+	merge_record(&policy_rules(keeper->policy)->greylist, space, old, new, now, change);
 }
 
 static void
@@ -172,12 +183,16 @@ keeper_new(struct ev_loop *loop, const struct settings *settings, struct policy 
 	keeper->census = census_new();
 	keeper->uri = g_strdup(settings_text(settings, SETTING_STORE_URI));
 	keeper->password_file = g_strdup(settings_text(settings, SETTING_STORE_PASSWORD_FILE));
+	keeper->fallback = g_strdup(settings_text(settings, SETTING_STORE_FALLBACK));
 	keeper->options = (struct store_options){
 	    .uri = keeper->uri,
 	    .password_file = keeper->password_file,
 	    .create = true,
 	    .map_size = (uint64_t)settings_number(settings, SETTING_STORE_MAP_SIZE),
 	    .max_triplets = (uint64_t)settings_number(settings, SETTING_STORE_MAX_TRIPLETS),
+	    .fallback = keeper->fallback,
+	    .merge = merge_by_rules,
+	    .merge_context = keeper,
 	};
 	try_open(keeper);
 	if (keeper->store)
@@ -206,6 +221,7 @@ keeper_free(struct keeper *keeper)
 	census_free(keeper->census);
 	g_free(keeper->uri);
 	g_free(keeper->password_file);
+	g_free(keeper->fallback);
 	g_free(keeper);
 }
 

@@ -23,6 +23,7 @@ policyd_libpolicy_a_SOURCES = \
 	policyd/keeper.c policyd/keeper.h \
 	policyd/learned.c policyd/learned.h \
 	policyd/listener.c policyd/listener.h \
+	policyd/merge.c policyd/merge.h \
 	policyd/messages.c policyd/messages.h \
 	policyd/milter_action.c policyd/milter_action.h \
 	policyd/milter_grey.c policyd/milter_grey.h \
@@ -79,7 +80,6 @@ policyd_libctl_a_SOURCES = \
 	policyd/ctl_json.c policyd/ctl_json.h \
 	policyd/ctl_json_read.c \
 	policyd/ctl_list.c \
-	policyd/ctl_merge.c policyd/ctl_merge.h \
 	policyd/ctl_replay.c \
 	policyd/ctl_status.c \
 	policyd/ctl_why.c

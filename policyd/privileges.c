@@ -24,10 +24,11 @@ fail(GError **error, const char *what, const char *name)
 static bool
 make_store_folder(const char *uri, const struct passwd *owner, GError **error)
 {
-	const char *folder = uri + strlen("lmdb:");
+	const char *folder;
 
 	if (!g_str_has_prefix(uri, "lmdb:"))
 		return true;
+	folder = uri + strlen("lmdb:");
 	if (mkdir(folder, 0700) != 0) {
 		if (errno == EEXIST)
 			return true;
@@ -52,7 +53,7 @@ become(const struct passwd *user, GError **error)
 }
 
 bool
-privileges_drop(const char *user, const char *store_uri, GError **error)
+privileges_drop(const char *user, const char *store_uri, const char *fallback_uri, GError **error)
 {
 	const struct passwd *owner = NULL;
 	bool is_root = geteuid() == 0;
@@ -69,7 +70,8 @@ privileges_drop(const char *user, const char *store_uri, GError **error)
 			return false;
 		}
 	}
-	return make_store_folder(store_uri, owner, error) && (!owner || become(owner, error));
+	return make_store_folder(store_uri, owner, error) &&
+	       make_store_folder(fallback_uri, owner, error) && (!owner || become(owner, error));
 }
 
 void

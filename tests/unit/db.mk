@@ -18,6 +18,11 @@ check_PROGRAMS += tests/unit/test_redis_pack
 TESTS += tests/unit/test_redis_pack
 tests_unit_test_redis_pack_SOURCES = tests/unit/test_redis_pack.c tests/unit/bytes.h
 tests_unit_test_redis_pack_LDADD = $(DB_LIBS)
+
+check_PROGRAMS += tests/unit/test_store_fallback
+TESTS += tests/unit/test_store_fallback
+tests_unit_test_store_fallback_SOURCES = tests/unit/test_store_fallback.c $(REDIS_SERVER)
+tests_unit_test_store_fallback_LDADD = $(DB_LIBS)
 endif
 
 LMDB_WORLD = tests/unit/lmdb_world.c tests/unit/lmdb_world.h

@@ -20,6 +20,9 @@ struct driver {
 	void (*remove)(const char *uri);
 };
 
+/* Of the store that is made next; NULL without. */
+static char *fallback;
+
 /* -- drivers -- */
 
 static bool
@@ -78,6 +81,21 @@ redis_remove(const char *uri G_GNUC_UNUSED)
 {
 	redis_server_clear(&server);
 }
+
+static char *
+fallback_uri(void)
+{
+	fallback = lmdb_uri();
+	return redis_uri();
+}
+
+static void
+fallback_remove(const char *uri)
+{
+	redis_remove(uri);
+	lmdb_remove(fallback);
+	g_clear_pointer(&fallback, g_free);
+}
 #endif
 
 static const struct driver drivers[] = {
@@ -85,6 +103,7 @@ static const struct driver drivers[] = {
     {"mem", always, mem_uri, mem_remove},
 #ifdef HAVE_REDIS
     {"redis", redis_server_installed, redis_uri, redis_remove},
+    {"redis-with-fallback", redis_server_installed, fallback_uri, fallback_remove},
 #endif
 };
 

@@ -10,8 +10,8 @@
 #include "policyd/ctl_filter.h"
 #include "policyd/ctl_foreign.h"
 #include "policyd/ctl_json.h"
-#include "policyd/ctl_merge.h"
 #include "policyd/domains.h"
+#include "policyd/merge.h"
 
 #define T0 1795000000
 

@@ -1,5 +1,6 @@
-#include "policyd/ctl_merge.h"
+#include "policyd/merge.h"
 
+#include <string.h>
 #include <glib.h>
 
 static bool
@@ -136,4 +137,64 @@ merge_allowed(const struct allowed_entry *old, const struct allowed_entry *new,
 	    .since = MIN(old->since, new->since),
 	    .until = for_good ? 0 : MAX(old->until, new->until),
 	};
+}
+
+/* -- bytes -- */
+
+static void
+put_if_changed(const struct store_bytes *old, struct store_change *change, const void *bytes,
+    size_t length, int64_t expires)
+{
+	if (!old || old->length != length || memcmp(old->data, bytes, length) != 0)
+		store_change_put(change, bytes, length, expires);
+}
+
+static void
+merge_triplet_bytes(const struct greylist_rules *rules, const struct store_bytes *old,
+    const struct store_bytes *new, int64_t now, struct store_change *change)
+{
+	struct triplet mine, theirs, merged;
+	uint8_t bytes[TRIPLET_RECORD_MAX];
+	unsigned dropped;
+
+	if (!triplet_decode(new, &theirs))
+		return;
+	if (old && triplet_decode(old, &mine))
+		merge_triplet(rules, now, &mine, &theirs, &merged, &dropped);
+	else
+		merged = theirs;
+	put_if_changed(
+	    old, change, bytes, triplet_encode(&merged, bytes), greylist_expires(rules, &merged));
+}
+
+static void
+merge_client_bytes(const struct greylist_rules *rules, const struct store_bytes *old,
+    const struct store_bytes *new, int64_t now G_GNUC_UNUSED, struct store_change *change)
+{
+	struct client mine, theirs, merged;
+	uint8_t bytes[CLIENT_RECORD_MAX];
+
+	if (!client_decode(new, &theirs))
+		return;
+	if (old && client_decode(old, &mine))
+		merge_client(&mine, &theirs, &merged);
+	else
+		merged = theirs;
+	put_if_changed(
+	    old, change, bytes, client_encode(&merged, bytes), client_expires(rules, &merged));
+}
+
+void
+merge_record(void *context, enum store_space space, const struct store_bytes *old,
+    const struct store_bytes *new, int64_t now, struct store_change *change)
+{
+	static void (*const merges[STORE_SPACES])(const struct greylist_rules *rules,
+	    const struct store_bytes *old, const struct store_bytes *new, int64_t now,
+	    struct store_change *change) = {
+	    [STORE_TRIPLETS] = merge_triplet_bytes,
+	    [STORE_CLIENTS] = merge_client_bytes,
+	};
+
+	if (merges[space])
+		merges[space](context, old, new, now, change);
 }

@@ -1,9 +1,9 @@
 /*
- * What an imported record does to one that is there: it never makes it younger or weaker, and
- * importing the same again changes nothing. Pure.
+ * What a record of another store (imported, or of the store that stood in for a server) does to one
+ * that is there: it never makes it younger or weaker, and the same again changes nothing. Pure.
  */
-#ifndef GREYLAG_POLICYD_CTL_MERGE_H
-#define GREYLAG_POLICYD_CTL_MERGE_H
+#ifndef GREYLAG_POLICYD_MERGE_H
+#define GREYLAG_POLICYD_MERGE_H
 
 #include "policyd/allowed.h"
 #include "policyd/client.h"
@@ -28,5 +28,11 @@ void merge_allowed(const struct allowed_entry *old, const struct allowed_entry *
 
 void merge_expected(const struct expected_entry *old, const struct expected_entry *new,
     struct expected_entry *ret_entry);
+
+/* The above for a record's bytes, as store_merge_fn; CONTEXT is struct greylist_rules. A damaged
+ * record gives way to one that is not. Of triplets and clients; the daemon changes no other records.
+ */
+void merge_record(void *context, enum store_space space, const struct store_bytes *old,
+    const struct store_bytes *new, int64_t now, struct store_change *change);
 
 #endif

@@ -22,6 +22,7 @@ db_libdb_a_SOURCES += \
 	db/store_redis.c \
 	db/store_redis_batch.c \
 	db/store_redis_care.c \
+	db/store_redis_find.c db/store_redis_find.h \
 	db/store_redis_link.c db/store_redis_link.h \
 	db/store_redis_op.c db/store_redis_op.h \
 	db/store_redis_pack.c db/store_redis_pack.h \
@@ -29,6 +30,7 @@ db_libdb_a_SOURCES += \
 	db/store_redis_scan.c \
 	db/store_redis_script.c db/store_redis_script.h \
 	db/store_redis_update.c \
+	db/store_redis_wait.c \
 	db/store_redis_uri.c db/store_redis_uri.h
 endif
 dist_man_MANS += db/greylag-redis.7

@@ -18,6 +18,7 @@ static const struct store_driver *const drivers[] = {
 #ifdef HAVE_REDIS
     &store_redis_driver,
     &store_redis_unix_driver,
+    &store_redis_sentinel_driver,
 #endif
 };
 
@@ -82,7 +83,8 @@ store_open(const struct store_options *options, GError **error)
 	if (driver)
 		return driver->open(options, strchr(options->uri, ':') + 1, error);
 	g_set_error(error, STORE_ERROR, 0,
-	    "store.uri \"%s\": expected lmdb:FOLDER, redis://HOST, redis+unix:PATH or mem:",
+	    "store.uri \"%s\": expected lmdb:FOLDER, redis://HOST, redis+unix:PATH, "
+	    "redis+sentinel://HOST/SERVICE or mem:",
 	    options->uri);
 	return NULL;
 }

@@ -138,6 +138,9 @@ struct store_options {
 	/* Of a server: the store's secret as it is known already; then a server that is down is no
 	 * error, and one that is empty gets it. NULL if it is not. */
 	const uint8_t *hash_key;
+	/* Of a server: replicas that must have an update of the policy environment before it is
+	 * answered; with fewer it is STORE_UNCERTAIN. */
+	unsigned wait_replicas;
 };
 
 #define STORE_ERROR (g_quark_from_static_string("store"))

@@ -199,6 +199,8 @@ redis_free(struct store_redis *r)
 		g_hash_table_unref(r->ops);
 		g_hash_table_unref(r->busy);
 		store_change_clear(&r->change);
+		g_ptr_array_unref(r->written);
+		g_ptr_array_unref(r->covered);
 	}
 	g_free(r);
 }
@@ -239,8 +241,8 @@ reach(struct store_redis *r, const struct store_options *options, bool create, b
 }
 
 static struct store *
-open_redis(const struct store_driver *driver, bool is_unix, const struct store_options *options,
-    const char *rest, GError **error)
+open_redis(const struct store_driver *driver, enum redis_kind kind,
+    const struct store_options *options, const char *rest, GError **error)
 {
 	struct store_redis *r = g_new0(struct store_redis, 1);
 	const char *password = options->password_file;
@@ -250,7 +252,7 @@ open_redis(const struct store_driver *driver, bool is_unix, const struct store_o
 	    redis_op_deadline, redis_op_woken, on_greeted, r, r->meta, create ? sizeof r->meta : 0};
 
 	r->store.driver = driver;
-	if (!redis_address_parse(is_unix, rest, &r->address, error) ||
+	if (!redis_address_parse(kind, rest, &r->address, error) ||
 	    (password && *password && !redis_address_read_password(&r->address, password, error)) ||
 	    !reach(r, options, create, &up, &clock, error)) {
 		redis_free(r);
@@ -260,6 +262,9 @@ open_redis(const struct store_driver *driver, bool is_unix, const struct store_o
 	r->busy = g_hash_table_new_full(
 	    g_bytes_hash, g_bytes_equal, (GDestroyNotify)g_bytes_unref, queue_free);
 	g_queue_init(&r->refused);
+	r->written = g_ptr_array_new();
+	r->covered = g_ptr_array_new();
+	r->wait_replicas = options->wait_replicas;
 	store_change_init(&r->change);
 	r->status.driver = "redis";
 	for (unsigned i = 0; i < REDIS_SCRIPTS; i++)
@@ -271,13 +276,19 @@ open_redis(const struct store_driver *driver, bool is_unix, const struct store_o
 static struct store *
 open_tcp(const struct store_options *options, const char *rest, GError **error)
 {
-	return open_redis(&store_redis_driver, false, options, rest, error);
+	return open_redis(&store_redis_driver, REDIS_TCP, options, rest, error);
 }
 
 static struct store *
 open_unix(const struct store_options *options, const char *rest, GError **error)
 {
-	return open_redis(&store_redis_unix_driver, true, options, rest, error);
+	return open_redis(&store_redis_unix_driver, REDIS_UNIX, options, rest, error);
+}
+
+static struct store *
+open_sentinel(const struct store_options *options, const char *rest, GError **error)
+{
+	return open_redis(&store_redis_sentinel_driver, REDIS_SENTINEL, options, rest, error);
 }
 
 /* Who writes to a server that has just ended gets SIGPIPE, which would end a program that has not
@@ -356,3 +367,5 @@ redis_is_up(const struct store *store)
 
 const struct store_driver store_redis_driver = REDIS_DRIVER("redis", open_tcp);
 const struct store_driver store_redis_unix_driver = REDIS_DRIVER("redis+unix", open_unix);
+const struct store_driver store_redis_sentinel_driver =
+    REDIS_DRIVER("redis+sentinel", open_sentinel);

@@ -11,20 +11,25 @@
 #include <unistd.h>
 
 #include "db/store.h"
+#include "db/store_redis_find.h"
 #include "lib/log.h"
 
 #define TICK          (G_TIME_SPAN_SECOND * 3) /* between two looks at the server's clock */
 #define PROBE_TIMEOUT (G_TIME_SPAN_SECOND)
 #define PAUSE_FIRST   (G_TIME_SPAN_MILLISECOND * 50)
 #define PAUSE_LAST    (G_TIME_SPAN_SECOND * 5)
+#define PAUSE_GUIDED  (G_TIME_SPAN_SECOND) /* another server may take over at any time */
 
 enum source { SOURCE_REDIS, SOURCE_TIMER, SOURCE_WAKE };
 
 struct redis_link {
-	const struct redis_address *address;
+	struct redis_address *address; /* its host is set while it is known */
 	const char *const *scripts;
 	struct redis_link_owner owner;
 	redisAsyncContext *redis; /* NULL between two attempts */
+	bool finding;             /* it is a guide's */
+	unsigned guide, tried;    /* which is asked, and how many were in vain */
+	unsigned slot;            /* of a cluster */
 	uint32_t interest;        /* epoll events of its descriptor */
 	bool up;
 	int64_t pause;
@@ -99,14 +104,40 @@ set_next(struct redis_link *link, int64_t in)
 
 /* -- down and up -- */
 
+static void
+wait_longer(struct redis_link *link)
+{
+	set_next(link, link->pause);
+	link->pause = MIN(link->pause * 2, link->address->guides ? PAUSE_GUIDED : PAUSE_LAST);
+}
+
+/* The next guide is asked at once, until all were in vain. */
+static void
+plan_next(struct redis_link *link)
+{
+	const GArray *guides = link->address->guides;
+
+	if (!link->finding) {
+		if (guides)
+			g_clear_pointer(&link->address->host, g_free);
+		wait_longer(link);
+		return;
+	}
+	link->finding = false;
+	link->guide = (link->guide + 1) % guides->len;
+	link->tried = (link->tried + 1) % guides->len;
+	if (link->tried)
+		set_next(link, 0);
+	else
+		wait_longer(link);
+}
+
 /* What hiredis has given up already is detached; what it has not is freed here. */
 static void
-detach(struct redis_link *link, bool free_it)
+let_go(struct redis_link *link, bool free_it)
 {
 	redisAsyncContext *redis = link->redis;
 
-	if (!redis)
-		return;
 	watch(link, 0, EPOLLIN | EPOLLOUT);
 	link->redis = NULL;
 	link->up = false;
@@ -114,8 +145,19 @@ detach(struct redis_link *link, bool free_it)
 	redis->ev.addRead = redis->ev.delRead = redis->ev.addWrite = redis->ev.delWrite = NULL;
 	redis->ev.cleanup = NULL;
 	redis->data = NULL;
-	set_next(link, link->pause);
-	link->pause = MIN(link->pause * 2, PAUSE_LAST);
+	if (free_it)
+		redisAsyncFree(redis);
+}
+
+static void
+detach(struct redis_link *link, bool free_it)
+{
+	redisAsyncContext *redis = link->redis;
+
+	if (!redis)
+		return;
+	let_go(link, false);
+	plan_next(link);
 	if (free_it)
 		redisAsyncFree(redis);
 }
@@ -176,11 +218,25 @@ on_probe(redisAsyncContext *redis, void *data, void *context G_GNUC_UNUSED)
 	set_next(link, TICK);
 }
 
+/* Who was a master may have become a replica, and answers questions as before. */
+static void
+on_role(redisAsyncContext *redis, void *data, void *context G_GNUC_UNUSED)
+{
+	struct redis_link *link = redis->data;
+
+	if (!link || !data || redis_find_is_master(data))
+		return;
+	redis_link_complain("the server is no master any more");
+	redis_link_down(link);
+}
+
 static void
 probe(struct redis_link *link)
 {
 	link->probe_sent = g_get_monotonic_time();
 	set_next(link, PROBE_TIMEOUT);
+	if (link->address->kind == REDIS_SENTINEL)
+		redisAsyncCommand(link->redis, on_role, NULL, "ROLE");
 	redisAsyncCommand(link->redis, on_probe, NULL, "TIME");
 }
 
@@ -212,19 +268,15 @@ greet_again(struct redis_link *link)
 	redisAsyncCommand(link->redis, on_greeted, NULL, "GET %s", REDIS_META_KEY);
 }
 
-static void
-connect_to(struct redis_link *link)
+/* False if it failed at once. */
+static bool
+attach(struct redis_link *link, redisAsyncContext *redis)
 {
-	const struct redis_address *a = link->address;
-	redisAsyncContext *redis =
-	    a->path ? redisAsyncConnectUnix(a->path) : redisAsyncConnect(a->host, a->port);
-
 	if (!redis || redis->err) {
 		if (redis)
 			redisAsyncFree(redis);
-		set_next(link, link->pause);
-		link->pause = MIN(link->pause * 2, PAUSE_LAST);
-		return;
+		plan_next(link);
+		return false;
 	}
 	link->redis = redis;
 	redis->data = link;
@@ -234,14 +286,83 @@ connect_to(struct redis_link *link)
 	redis->ev.addWrite = add_write;
 	redis->ev.delWrite = del_write;
 	redis->ev.cleanup = cleanup;
+	return true;
+}
+
+static void
+connect_server(struct redis_link *link)
+{
+	const struct redis_address *a = link->address;
+
+	link->finding = false;
+	if (!attach(link,
+		a->path ? redisAsyncConnectUnix(a->path) : redisAsyncConnect(a->host, a->port)))
+		return;
 	if (a->password && a->user)
-		redisAsyncCommand(redis, NULL, NULL, "AUTH %s %s", a->user, a->password);
+		redisAsyncCommand(link->redis, NULL, NULL, "AUTH %s %s", a->user, a->password);
 	else if (a->password)
-		redisAsyncCommand(redis, NULL, NULL, "AUTH %s", a->password);
-	redisAsyncCommand(redis, NULL, NULL, "SELECT %u", a->db);
+		redisAsyncCommand(link->redis, NULL, NULL, "AUTH %s", a->password);
+	if (a->kind != REDIS_CLUSTER)
+		redisAsyncCommand(link->redis, NULL, NULL, "SELECT %u", a->db);
 	greet_again(link);
 	redis_link_load_scripts(link);
 	probe(link);
+}
+
+/* -- asking for the server -- */
+
+static void
+send_words(redisAsyncContext *redis, redisCallbackFn *reply, char **words)
+{
+	if (words)
+		redisAsyncCommandArgv(
+		    redis, reply, NULL, (int)g_strv_length(words), (const char **)words, NULL);
+	g_strfreev(words);
+}
+
+static void
+on_found(redisAsyncContext *redis, void *data, void *context G_GNUC_UNUSED)
+{
+	struct redis_link *link = redis->data;
+	struct redis_address *a;
+
+	if (!link || !data)
+		return;
+	a = link->address;
+	if (!redis_find_answer(a, &g_array_index(a->guides, struct redis_guide, link->guide),
+		link->slot, data, &a->host, &a->port)) {
+		redis_link_complain("nobody knows where the server is");
+		redis_link_down(link);
+		return;
+	}
+	let_go(link, true);
+	link->tried = 0;
+	connect_server(link);
+}
+
+static void
+ask_guide(struct redis_link *link)
+{
+	const struct redis_address *a = link->address;
+	const struct redis_guide *guide =
+	    &g_array_index(a->guides, struct redis_guide, link->guide);
+
+	link->finding = true;
+	if (!attach(link, redisAsyncConnect(guide->host, guide->port)))
+		return;
+	link->probe_sent = g_get_monotonic_time();
+	set_next(link, PROBE_TIMEOUT);
+	send_words(link->redis, NULL, redis_find_login(a));
+	send_words(link->redis, on_found, redis_find_question(a));
+}
+
+static void
+connect_to(struct redis_link *link)
+{
+	if (link->address->guides && !link->address->host)
+		ask_guide(link);
+	else
+		connect_server(link);
 }
 
 static void
@@ -278,12 +399,13 @@ add_source(struct redis_link *link, int fd, enum source source)
 }
 
 struct redis_link *
-redis_link_new(const struct redis_address *address, const char *const *scripts, bool up,
+redis_link_new(struct redis_address *address, const char *const *scripts, bool up,
     int64_t clock_offset, const struct redis_link_owner *owner)
 {
 	struct redis_link *link = g_new0(struct redis_link, 1);
 
 	link->address = address;
+	link->slot = redis_slot(address->tag ? address->tag : "");
 	link->scripts = scripts;
 	link->owner = *owner;
 	link->clock_offset = clock_offset;
@@ -393,18 +515,77 @@ greet(redisContext *redis, const struct redis_address *a, GError **error)
 	if (a->password && !(a->user ? ask_plainly(redis, error, 3, with_user)
 				     : ask_plainly(redis, error, 2, without)))
 		return false;
-	return ask_plainly(redis, error, 2, select);
+	return a->kind == REDIS_CLUSTER || ask_plainly(redis, error, 2, select);
+}
+
+static bool
+is_right_server(redisContext *redis, const struct redis_address *a, GError **error)
+{
+	redisReply *reply = a->kind == REDIS_SENTINEL ? redisCommand(redis, "ROLE") : NULL;
+	bool right = a->kind != REDIS_SENTINEL || redis_find_is_master(reply);
+
+	if (reply)
+		freeReplyObject(reply);
+	if (!right)
+		g_set_error(error, STORE_ERROR, 0, "%s is no master", a->host);
+	return right;
+}
+
+static redisContext *
+connect_plainly(const char *path, const char *host, int port, unsigned timeout)
+{
+	const struct timeval limit = {.tv_sec = timeout / 1000, .tv_usec = timeout % 1000 * 1000};
+	redisContext *redis = path ? redisConnectUnixWithTimeout(path, limit)
+				   : redisConnectWithTimeout(host, port, limit);
+
+	if (redis && !redis->err)
+		redisSetTimeout(redis, limit);
+	return redis;
+}
+
+static bool
+ask_guide_plainly(struct redis_address *a, const struct redis_guide *guide, unsigned timeout)
+{
+	redisContext *redis = connect_plainly(NULL, guide->host, guide->port, timeout);
+	g_auto(GStrv) login = redis_find_login(a), question = redis_find_question(a);
+	redisReply *reply = NULL;
+	bool found;
+
+	if (redis && !redis->err &&
+	    (!login || ask_plainly(redis, NULL, (int)g_strv_length(login), (const char **)login)))
+		reply = redisCommandArgv(
+		    redis, (int)g_strv_length(question), (const char **)question, NULL);
+	found = redis_find_answer(
+	    a, guide, redis_slot(a->tag ? a->tag : ""), reply, &a->host, &a->port);
+	if (reply)
+		freeReplyObject(reply);
+	if (redis)
+		redisFree(redis);
+	return found;
+}
+
+/* Sets the host, if it is not known yet. */
+static bool
+find_plainly(struct redis_address *a, unsigned timeout, GError **error)
+{
+	for (guint i = 0; a->guides && !a->host && i < a->guides->len; i++)
+		ask_guide_plainly(a, &g_array_index(a->guides, struct redis_guide, i), timeout);
+	if (a->host || !a->guides)
+		return true;
+	g_set_error(error, STORE_ERROR, 0, "cannot reach Redis: none of %u %s knows where it is",
+	    a->guides->len, a->kind == REDIS_SENTINEL ? "sentinels" : "nodes");
+	return false;
 }
 
 redisContext *
-redis_link_connect_blocking(const struct redis_address *a, unsigned timeout, GError **error)
+redis_link_connect_blocking(struct redis_address *a, unsigned timeout, GError **error)
 {
-	const struct timeval limit = {.tv_sec = timeout / 1000, .tv_usec = timeout % 1000 * 1000};
-	redisContext *redis = a->path ? redisConnectUnixWithTimeout(a->path, limit)
-				      : redisConnectWithTimeout(a->host, a->port, limit);
+	redisContext *redis;
 
-	if (redis && !redis->err && redisSetTimeout(redis, limit) == REDIS_OK &&
-	    greet(redis, a, error))
+	if (!find_plainly(a, timeout, error))
+		return NULL;
+	redis = connect_plainly(a->path, a->host, a->port, timeout);
+	if (redis && !redis->err && greet(redis, a, error) && is_right_server(redis, a, error))
 		return redis;
 	if (error && !*error)
 		g_set_error(error, STORE_ERROR, 0, "cannot reach Redis at %s: %s",

@@ -3,7 +3,8 @@
  *
  * While the server does not answer, the link is down and whoever asks hears so at once: a call
  * that ran into its deadline takes the link down, and one probe at a time, with growing pauses,
- * brings it up again. Private to the Redis driver.
+ * brings it up again. Where guides know which server it is (Sentinel, Cluster) they are asked
+ * before each connection. Private to the Redis driver.
  */
 #ifndef GREYLAG_DB_STORE_REDIS_LINK_H
 #define GREYLAG_DB_STORE_REDIS_LINK_H
@@ -30,10 +31,11 @@ struct redis_link_owner {
 
 #define REDIS_META_KEY "greylag:{policy}:meta"
 
-/* Scripts are loaded on each new connection; the array ends with NULL. UP if the server has just
- * been spoken with; else a probe must be answered first. CLOCK_OFFSET is what
- * redis_link_ask_clock() gave, and is asked for again every few seconds. */
-struct redis_link *redis_link_new(const struct redis_address *address, const char *const *scripts,
+/* The link keeps the host of ADDRESS, which it has to ask for, in it. Scripts are loaded on each
+ * new connection; the array ends with NULL. UP if the server has just been spoken with; else a
+ * probe must be answered first. CLOCK_OFFSET is what redis_link_ask_clock() gave, and is asked for
+ * again every few seconds. */
+struct redis_link *redis_link_new(struct redis_address *address, const char *const *scripts,
     bool up, int64_t clock_offset, const struct redis_link_owner *owner);
 /* Calls what still waits for a reply with none. Accepts NULL. */
 void redis_link_free(struct redis_link *link);
@@ -61,7 +63,7 @@ int64_t redis_link_clock_offset(const struct redis_link *link);
 /* A connection of its own for a question now and then; waits TIMEOUT milliseconds at most to be
  * connected, and for each answer. */
 redisContext *redis_link_connect_blocking(
-    const struct redis_address *address, unsigned timeout, GError **error);
+    struct redis_address *address, unsigned timeout, GError **error);
 bool redis_link_ask_clock(redisContext *redis, int64_t *ret_offset);
 
 #endif

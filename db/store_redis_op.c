@@ -161,6 +161,16 @@ refused(struct store_redis *r, const char *text)
 }
 
 void
+redis_op_settle(struct redis_op *op, enum store_result result, const redisReply *reply)
+{
+	op->waiting_replies--;
+	if (!op->answered)
+		redis_op_answer(op, result, reply);
+	else if (!op->waiting_replies)
+		op_free(op);
+}
+
+void
 redis_op_reply(redisAsyncContext *redis G_GNUC_UNUSED, void *data, void *context)
 {
 	struct redis_op *op = context;

@@ -11,7 +11,8 @@
 #include "db/store_redis_script.h"
 #include "db/store_redis_uri.h"
 
-#define REDIS_TRIES 64
+/* Two hosts at one record may lose against each other many times; the deadline is the bound. */
+#define REDIS_TRIES 128
 
 struct store_redis {
 	struct store store;
@@ -29,6 +30,10 @@ struct store_redis {
 	int64_t alarm;
 	struct redis_batcher *batcher; /* NULL until there is a batch */
 	bool closing;                  /* no more batches */
+	unsigned wait_replicas;       /* that must have an update before it is answered */
+	GPtrArray *written, *covered; /* struct redis_op that wait for them; by the WAIT sent */
+	bool waiting;                 /* a WAIT is under way */
+	int64_t next_wait;            /* monotonic; not before it if there were too few */
 };
 
 struct redis_op {
@@ -81,6 +86,8 @@ void redis_op_refuse(struct redis_op *op, enum store_result result);
 bool redis_op_send(struct redis_op *op, redisCallbackFn *reply, int argc, const char **argv,
     const size_t *lengths);
 bool redis_op_send_argv(struct redis_op *op);
+/* A reply has come that tells the result. */
+void redis_op_settle(struct redis_op *op, enum store_result result, const redisReply *reply);
 /* What becomes of a reply that nobody looks at before: the answer, or a script sent again. */
 void redis_op_reply(redisAsyncContext *redis, void *data, void *context);
 
@@ -121,6 +128,8 @@ void redis_batch_collect(struct store_redis *r);
 void redis_batch_stop(struct store_redis *r);
 /* The key proper of an update. */
 struct store_bytes redis_op_bare_key(const struct redis_op *op);
+/* Answers an update that the server has done, when its replicas have it. */
+void redis_confirm(struct redis_op *op);
 
 void redis_scan(struct store *store, enum store_space space, struct store_cursor *cursor,
     unsigned limit, store_record_fn record, const struct store_call *call);

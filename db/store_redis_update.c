@@ -154,9 +154,15 @@ on_changed(redisAsyncContext *redis, void *data, void *context)
 	struct redis_op *op = context;
 	const redisReply *reply = data;
 
-	if (op->answered || !reply || reply->type != REDIS_REPLY_ARRAY || !reply->elements ||
-	    reply->element[0]->integer == 1) {
+	if (op->answered || !reply || reply->type != REDIS_REPLY_ARRAY || !reply->elements) {
 		redis_op_reply(redis, data, context);
+		return;
+	}
+	if (reply->element[0]->integer == 1) {
+		if (op->redis->wait_replicas && store_spaces[op->space].environment == STORE_POLICY)
+			redis_confirm(op);
+		else
+			redis_op_reply(redis, data, context);
 		return;
 	}
 	op->waiting_replies--;

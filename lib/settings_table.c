@@ -30,6 +30,10 @@ const struct setting_row settings_table[SETTING_COUNT] = {
     [SETTING_STORE_FALLBACK] = {"store", "fallback", SETTING_TYPE_TEXT, 0, 0, NULL, "",
 	"lmdb:FOLDER: a store on this machine that answers while the Redis server does not, and is "
 	"merged into it afterwards. Empty: mail is let in meanwhile."},
+    [SETTING_STORE_WAIT_REPLICAS] = {"store", "wait_replicas", SETTING_TYPE_NUMBER, 0, 16, NULL,
+	"0",
+	"Replicas of the Redis server that must have a triplet before it is answered, so that none "
+	"is lost when one of them takes over."},
 
     [SETTING_POLICY_LISTEN] = {"policy", "listen", SETTING_TYPE_LIST, 0, 0, NULL,
 	"inet:127.0.0.1:10023",

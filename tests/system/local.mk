@@ -10,6 +10,7 @@ SYSTEM_TESTS = \
 	tests/system/protocol.py \
 	tests/system/redis.py \
 	tests/system/redis_tokens.py \
+	tests/system/sentinel.py \
 	tests/system/verdicts.sh \
 	tests/system/web_browser.py \
 	tests/system/web_clients.py
@@ -21,6 +22,7 @@ EXTRA_DIST += \
 	tests/system/policy.py \
 	tests/system/postfix/dialogue.py \
 	tests/system/postfix/postfix.py \
+	tests/system/redisfarm.py \
 	tests/system/tap.sh \
 	tests/system/web.py
 

@@ -10,6 +10,7 @@
 #include <glib.h>
 
 #include "db/store.h"
+#include "db/store_redis_find.h"
 #include "db/store_redis_uri.h"
 #include "tests/unit/redis_server.h"
 
@@ -413,32 +414,45 @@ test_password_file(struct fixture *f, gconstpointer data G_GNUC_UNUSED)
 /* What follows the scheme, and what it means; WRONG is a part of the error. */
 static const struct {
 	const char *rest;
-	bool is_unix;
+	enum redis_kind kind;
 	struct redis_address address;
 	const char *wrong;
 } addresses[] = {
-    {"//mx.example", false, {.host = (char *)"mx.example", .port = 6379}, NULL},
-    {"//192.0.2.1:7000/3", false, {.host = (char *)"192.0.2.1", .port = 7000, .db = 3}, NULL},
-    {"//[2001:db8::1]:7000", false, {.host = (char *)"2001:db8::1", .port = 7000}, NULL},
-    {"//u:p%40w@h/", false,
+    {"//mx.example", REDIS_TCP, {.host = (char *)"mx.example", .port = 6379}, NULL},
+    {"//192.0.2.1:7000/3", REDIS_TCP, {.host = (char *)"192.0.2.1", .port = 7000, .db = 3}, NULL},
+    {"//[2001:db8::1]:7000", REDIS_TCP, {.host = (char *)"2001:db8::1", .port = 7000}, NULL},
+    {"//u:p%40w@h/", REDIS_TCP,
 	{.host = (char *)"h", .port = 6379, .user = (char *)"u", .password = (char *)"p@w"}, NULL},
-    {"//:p@h?user=v&db=2", false,
+    {"//:p@h?user=v&db=2", REDIS_TCP,
 	{.host = (char *)"h", .port = 6379, .db = 2, .user = (char *)"v", .password = (char *)"p"},
 	NULL},
-    {"/run/s", true, {.path = (char *)"/run/s"}, NULL},
-    {"/run/s?db=65535&user=v", true, {.path = (char *)"/run/s", .db = 65535, .user = (char *)"v"},
-	NULL},
-    {"", false, {0}, "redis://HOST"},
-    {"//", false, {0}, "redis://HOST"},
-    {"mx.example", false, {0}, "redis://HOST"},
-    {"//h/x", false, {0}, "x"},
-    {"//h/65536", false, {0}, "65536"},
-    {"//h:port", false, {0}, "port"},
-    {"//h?tls=yes", false, {0}, "tls"},
-    {"", true, {0}, "path of a socket"},
-    {"?db=1", true, {0}, "path of a socket"},
-    {"/run/s?db", true, {0}, "Missing"},
-    {"/run/s?db=-1", true, {0}, "-1"},
+    {"/run/s", REDIS_UNIX, {.path = (char *)"/run/s"}, NULL},
+    {"/run/s?db=65535&user=v", REDIS_UNIX,
+	{.path = (char *)"/run/s", .db = 65535, .user = (char *)"v"}, NULL},
+    {"", REDIS_TCP, {0}, "redis://HOST"},
+    {"//", REDIS_TCP, {0}, "redis://HOST"},
+    {"mx.example", REDIS_TCP, {0}, "redis://HOST"},
+    {"//h/x", REDIS_TCP, {0}, "x"},
+    {"//h/65536", REDIS_TCP, {0}, "65536"},
+    {"//h:port", REDIS_TCP, {0}, "port"},
+    {"//h?tls=yes", REDIS_TCP, {0}, "tls"},
+    {"", REDIS_UNIX, {0}, "path of a socket"},
+    {"?db=1", REDIS_UNIX, {0}, "path of a socket"},
+    {"/run/s?db", REDIS_UNIX, {0}, "Missing"},
+    {"/run/s?db=-1", REDIS_UNIX, {0}, "-1"},
+    {"//a,b:7,[2001:db8::1]:8/mx/3", REDIS_SENTINEL, {.service = (char *)"mx", .db = 3}, NULL},
+    {"//u:p%40w@a/mx", REDIS_SENTINEL,
+	{.service = (char *)"mx", .user = (char *)"u", .password = (char *)"p@w"}, NULL},
+    {"//:p@a,b?user=v", REDIS_CLUSTER, {.user = (char *)"v", .password = (char *)"p"}, NULL},
+    {"//a", REDIS_SENTINEL, {0}, "/SERVICE"},
+    {"//a/mx/x", REDIS_SENTINEL, {0}, "x"},
+    {"//a,/mx", REDIS_SENTINEL, {0}, "HOST:PORT"},
+    {"//a:0/mx", REDIS_SENTINEL, {0}, "a:0"},
+    {"//[::1/mx", REDIS_SENTINEL, {0}, "[::1"},
+    {"a/mx", REDIS_SENTINEL, {0}, "redis+sentinel://"},
+    {"//u:%zz@a/mx", REDIS_SENTINEL, {0}, "%"},
+    {"//a/1", REDIS_CLUSTER, {0}, "no databases"},
+    {"//", REDIS_CLUSTER, {0}, "redis+cluster://"},
 };
 
 static void
@@ -448,8 +462,7 @@ test_addresses(void)
 		const struct redis_address *expected = &addresses[i].address;
 		struct redis_address got = {0};
 		g_autoptr(GError) error = NULL;
-		bool good =
-		    redis_address_parse(addresses[i].is_unix, addresses[i].rest, &got, &error);
+		bool good = redis_address_parse(addresses[i].kind, addresses[i].rest, &got, &error);
 
 		g_test_message("%s: %s", addresses[i].rest, error ? error->message : "good");
 		g_assert_cmpint(good, ==, !addresses[i].wrong);
@@ -462,8 +475,33 @@ test_addresses(void)
 		g_assert_cmpuint(got.db, ==, expected->db);
 		g_assert_cmpstr(got.user, ==, expected->user);
 		g_assert_cmpstr(got.password, ==, expected->password);
+		g_assert_cmpstr(got.service, ==, expected->service);
 		redis_address_clear(&got);
 	}
+}
+
+/* Two hosts more than the first, with their ports. */
+static void
+test_guides(void)
+{
+	struct redis_address got;
+
+	g_assert_true(redis_address_parse(
+	    REDIS_SENTINEL, "//mx.example,192.0.2.1:7,[2001:db8::1]:8/mx", &got, NULL));
+	g_assert_cmpuint(got.guides->len, ==, 3);
+	g_assert_cmpstr(g_array_index(got.guides, struct redis_guide, 0).host, ==, "mx.example");
+	g_assert_cmpint(g_array_index(got.guides, struct redis_guide, 0).port, ==, 26379);
+	g_assert_cmpint(g_array_index(got.guides, struct redis_guide, 1).port, ==, 7);
+	g_assert_cmpstr(g_array_index(got.guides, struct redis_guide, 2).host, ==, "2001:db8::1");
+	redis_address_clear(&got);
+}
+
+/* The check value of the cluster specification. */
+static void
+test_slots(void)
+{
+	g_assert_cmpuint(redis_slot("123456789"), ==, 0x31c3);
+	g_assert_cmpuint(redis_slot(""), ==, 0);
 }
 
 /* -- several at once -- */
@@ -621,6 +659,8 @@ main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
 	g_test_add_func("/store-redis/an-address-is-understood-or-refused", test_addresses);
+	g_test_add_func("/store-redis/who-is-to-be-asked-for-the-server", test_guides);
+	g_test_add_func("/store-redis/the-slot-of-a-tag", test_slots);
 	for (size_t i = 0; redis_server_installed() && i < G_N_ELEMENTS(tests); i++) {
 		g_autofree char *path = g_strconcat("/store-redis/", tests[i].name, NULL);
 

@@ -421,7 +421,7 @@ prepare(struct master *m, GError **error)
 		(mode_t)settings_number(m->settings, SETTING_MILTER_SOCKET_MODE), error))
 		return false;
 	if (!privileges_drop(settings_text(m->settings, SETTING_POLICY_USER),
-		settings_text(m->settings, SETTING_STORE_URI), error))
+		settings_text(m->settings, SETTING_STORE_URI), "", error))
 		return false;
 	if (!m->arguments.foreground && daemon(0, 0) != 0) {
 		g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_FAILED,

@@ -30,7 +30,8 @@ void merge_expected(const struct expected_entry *old, const struct expected_entr
     struct expected_entry *ret_entry);
 
 /* The above for a record's bytes, as store_merge_fn; CONTEXT is struct greylist_rules. A damaged
- * record gives way to one that is not. Of triplets and clients; the daemon changes no other records.
+ * record gives way to one that is not. Of triplets and clients; the daemon changes no other
+ * records.
  */
 void merge_record(void *context, enum store_space space, const struct store_bytes *old,
     const struct store_bytes *new, int64_t now, struct store_change *change);

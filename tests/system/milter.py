@@ -117,7 +117,7 @@ def own_users(tap, milter):
 
 def large(tap):
     milter = Milter(tap, "classifier.max_message=1M", "milter.max_memory=16M")
-    child = milter.child()[0]
+    child = milter.only_child()
     spam = sample("spam-new.eml")
     mta = Mta(milter.address)
     mta.connect()
@@ -282,7 +282,7 @@ def life(tap):
     tap.ok(deliver(milter.address, spam)[0].startswith("550"), "and the old one stays")
     os.truncate(tap.path("empty.conf"), 0)
     for number in range(5):
-        child, = milter.child()
+        child = milter.only_child()
         os.kill(child, signal.SIGKILL)
         tap.ok(wait_until(lambda: deliver(milter.address, spam)[0].startswith("550") if deliver_verdict(milter, spam) is None
                           and milter.child() not in ([], [child]) else False), f"kill -9 of the serving process, {number + 1}")
@@ -298,7 +298,7 @@ def life(tap):
     tap.equal(milter.wait(), 0, "then it exits 0")
     tap.ok(not os.path.exists(milter.address), "and the socket is gone")
     milter.start()
-    child, = milter.child()
+    child = milter.only_child()
     milter.process.kill()
     milter.process.wait()
     tap.ok(wait_until(lambda: not os.path.exists(f"/proc/{child}")), "kill -9 of the master ends the serving process")

@@ -220,6 +220,11 @@ class Milter:
         out = subprocess.run(["ps", "-o", "pid=", "--ppid", str(self.process.pid)], capture_output=True, text=True)
         return [int(pid) for pid in out.stdout.split()]
 
+    def only_child(self):
+        """The serving process, once there is neither its predecessor besides nor a gap before it."""
+        child, = wait_until(lambda: children if len(children := self.child()) == 1 else None) or self.child()
+        return child
+
     def signal(self, number):
         self.process.send_signal(number)
 

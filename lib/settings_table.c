@@ -174,7 +174,7 @@ const struct setting_row settings_table[SETTING_COUNT] = {
 	"for "
 	"a half-life."},
     [SETTING_REPUTATION_MAX_SPAM] = {"reputation", "max_spam", SETTING_TYPE_DECIMAL, 0, 0.5, NULL,
-	"0.2", "The share of spam in its mail up to which ham spares a network or domain."},
+	"0.33", "The share of spam in its mail up to which ham spares a network or domain."},
     [SETTING_REPUTATION_SPAM] = {"reputation", "spam", SETTING_TYPE_DECIMAL, 1, 50, NULL, "5",
 	"Messages judged spam, and no ham at all, that lengthen the delay of a network or domain."},
     [SETTING_REPUTATION_FACTOR] = {"reputation", "factor", SETTING_TYPE_DECIMAL, 1, 10, NULL, "2",

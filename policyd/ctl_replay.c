@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "policyd/ctl.h"
+#include "policyd/ctl_aftermath.h"
 #include "policyd/policy.h"
 
 /* Expiry: in each simulated hour so many records are looked at, from where the last step ended. */
@@ -20,6 +21,7 @@ static const enum store_space expiring[] = {
 struct replay {
 	struct ctl *ctl;
 	struct policy *policy;
+	struct aftermath *aftermath;
 	const char *name, *host;
 	int in;
 	gboolean learn, summary;
@@ -102,10 +104,26 @@ answer(void *context, struct rules *rules, const struct policy_decision *decisio
 	replay->counts[decision->reason]++;
 }
 
+/* What became of a message, or a question that may be followed by that. */
+static bool
+heed_verdict(struct replay *replay, const struct policy_request *request, GError **error)
+{
+	const char *wrong;
+
+	if (!aftermath_is_verdict(request)) {
+		aftermath_asked(replay->aftermath, request);
+		return true;
+	}
+	wrong = aftermath_judged(
+	    replay->aftermath, request, replay->ctl->store, replay->ctl->rules, replay->now);
+	return !wrong || fault(replay, error, wrong);
+}
+
 static bool
 decide(struct replay *replay, const struct policy_request *request, GError **error)
 {
-	if (!take_time(replay, request->value[POLICY_TIME], error))
+	if (!take_time(replay, request->value[POLICY_TIME], error) ||
+	    !heed_verdict(replay, request, error))
 		return false;
 	policy_decide(replay->policy, request, replay->now, answer, replay);
 	if (store_outstanding(replay->ctl->store))
@@ -204,12 +222,14 @@ replay_opened(struct replay *replay, GError **error)
 	if (!open_store(replay, error))
 		return false;
 	replay->policy = policy_new(ctl->store, ctl->rules, POLICY_MESSAGES_SERVER);
+	replay->aftermath = aftermath_new();
 	replay->buffer = g_malloc(BUFFER_SIZE);
 	done = replay_all(replay, error);
 	store_wait(ctl->store);
 	if (replay->summary)
 		print_summary(replay);
 	policy_free(replay->policy);
+	aftermath_free(replay->aftermath);
 	g_free(replay->buffer);
 	return done;
 }

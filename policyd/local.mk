@@ -69,6 +69,7 @@ dist_man_MANS += policyd/greylag-milter.8
 noinst_LIBRARIES += policyd/libctl.a
 policyd_libctl_a_SOURCES = \
 	policyd/ctl.c policyd/ctl.h \
+	policyd/ctl_aftermath.c policyd/ctl_aftermath.h \
 	policyd/ctl_allow.c policyd/ctl_allow.h \
 	policyd/ctl_care.c \
 	policyd/ctl_expect.c \

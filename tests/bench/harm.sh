@@ -3,7 +3,10 @@
 # and by Debian's postgrey in the same run, both with a delay of 60 s. Prints the figures and the
 # ratios; judges nothing.
 #
-#	harm.sh [SEED...]		(in the build tree; seeds 1 2 3 without any)
+# With --verdicts, greylag is told what became of the mail that got in, as greylag-milter tells it
+# (postgrey cannot be told).
+#
+#	harm.sh [--verdicts] [SEED...]	(in the build tree; seeds 1 2 3 without any)
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -16,6 +19,11 @@ finish() {
 }
 trap finish EXIT
 trap 'exit 1' HUP INT TERM
+verdicts=
+if [ "${1:-}" = --verdicts ]; then
+	verdicts=--verdicts
+	shift
+fi
 [ $# -gt 0 ] || set -- 1 2 3
 
 ctl="$build/policyd/greylagctl -c /dev/null -o greylist.delay=60s -o whitelist.networks= replay -"
@@ -42,7 +50,7 @@ start_postgrey() {
 
 for seed in "$@"; do
 	python3 "$here/harm.py" "cmd:$ctl" --clock attr:time --seed "$seed" --json \
-		>"$folder/ours"
+		$verdicts >"$folder/ours"
 	if [ -z "$postgrey" ]; then
 		echo "seed $seed: ours $(cat "$folder/ours") (no postgrey to compare with)"
 		continue

@@ -74,6 +74,52 @@ request $a b@example.org a@example.net 5 | head -c 40 | on none replay >"$dir/ou
 is $? 1 'so is a truncated one'
 printf 'request=greylag_verdict\nverdict=ham\ntime=5\n\n' >"$dir/verdict"
 is "$(on none replay "$dir/verdict" | head -1)" action=DUNNO 'a verdict is answered DUNNO'
+sed -i s/ham/good/ "$dir/verdict"
+on none replay "$dir/verdict" >"$dir/out" 2>&1
+is $? 1 'an unknown verdict is an error'
+
+# -- what became of mail: reputation --
+# verdict CLIENT SENDER RECIPIENT VERDICT TIME
+verdict() {
+	printf 'request=greylag_verdict\ninstance=%s\nclient_address=%s\nsender=%s\nrecipient=%s\n' \
+		"$5" "$1" "$2" "$3"
+	printf 'verdict=%s\ntime=%s\n\n' "$4" "$5"
+}
+w=192.0.2.20
+x=192.0.2.21
+{
+	request $w bob@example.org al@example.net $((now - 7200)) | sed 's/=unknown/=mx1.example.org/'
+	request $w bob@example.org al@example.net $((now - 7100)) | sed 's/=unknown/=mx1.example.org/'
+	verdict $w bob@example.org al@example.net ham $((now - 7099))
+	request $w eve@example.org al@example.net $((now - 7000))
+	request 192.0.2.22 c@example.org al@example.net $((now - 7000)) |
+		sed 's/=unknown/=mx2.example.org/'
+	request $x eve@example.com al@example.net $((now - 6999))
+	for i in 8 7 6 5 4 3; do
+		verdict $x spam$i@example.com al@example.net spam $((now - 600$i))
+	done
+	request $x new@example.com al@example.net $((now - 6000))
+	request $x new@example.com al@example.net $((now - 5935))
+	request $x new@example.com al@example.net $((now - 5880))
+} >"$dir/aftermath"
+on known replay --learn --summary "$dir/aftermath" 2>"$dir/err" >"$dir/out"
+is $? 0 'replay is told what became of messages'
+like "$(cat "$dir/err")" ' 2 reputation$' 'one ham verdict spares its network and its verified name'
+like "$(cat "$dir/out")" 'try again in 120 seconds' 'spam lengthens the delay'
+why=$(on known why $w z@example.org al@example.net)
+like "$why" '^reputation of the network +ham 1.0, spam 0.0, last 20' 'why tells the reputation'
+like "$why" '^reputation +spares the delay: network 192.0.2.20: ham 1.0, spam 0.0$' 'and what it does'
+like "$why" '^reason +reputation ' 'and the reason'
+like "$why" '^answer now +action=DUNNO' 'and the answer'
+why=$(on known why 192.0.2.22 z@example.org al@example.net --name mx3.example.org)
+like "$why" '^reputation +spares the delay: name example.org: ham 1.0, spam 0.0$' 'by name too'
+why=$(on known why $x z@example.com al@example.net)
+like "$why" '^reputation +lengthens the delay to 120 s: network 192.0.2.21: ham 0.0, spam 6.0$' \
+	'why tells what lengthens the delay'
+like "$why" '^a retry would pass +from 20.* \(in 120 s\)$' 'and when a retry would pass'
+like "$(on known -o reputation.use=off why $w z@example.org al@example.net)" '^reason +first ' \
+	'it can be switched off'
+ok 'the store is good' on known check
 
 ok 'replay --learn works on the configured store' on s replay --learn "$dir/traffic"
 request $a b@example.org a@example.net $((now + 9999)) | on s replay --learn >"$dir/out" 2>&1

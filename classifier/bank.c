@@ -46,19 +46,21 @@ bank_open(const struct settings *settings, const char *uri, enum bank_access acc
 		return NULL;
 	bank = g_new0(struct bank, 1);
 	bank->store = store;
+	bank->settings = settings;
+	bank->uri = g_steal_pointer(&full);
 	bank->options = bank_options_of(settings);
 	bank->lock = -1;
 	bank->access = access;
-	bank->shared = store_is_shared(full) ? bank_shared_new() : NULL;
-	if (access == BANK_LEARN && g_str_has_prefix(full, "lmdb:")) {
-		bank->lock_path = g_build_filename(full + strlen("lmdb:"), "train.lock", NULL);
+	bank->shared = store_is_shared(bank->uri) ? bank_shared_new() : NULL;
+	if (access == BANK_LEARN && g_str_has_prefix(bank->uri, "lmdb:")) {
+		bank->lock_path = g_build_filename(bank->uri + strlen("lmdb:"), "train.lock", NULL);
 		bank->lock = open(bank->lock_path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	}
 	if (!layout_is_known(bank)) {
 		g_set_error(error, BANK_ERROR, 0,
 		    "%s was trained by another version of greylag, whose numbers mean something "
 		    "else: move it away and train again",
-		    full);
+		    bank->uri);
 		bank_close(bank);
 		return NULL;
 	}
@@ -75,7 +77,21 @@ bank_close(struct bank *bank)
 	if (bank->lock >= 0)
 		close(bank->lock);
 	g_free(bank->lock_path);
+	g_free(bank->uri);
 	g_free(bank);
+}
+
+struct store *
+bank_open_again(const struct bank *bank)
+{
+	struct store_options options = {
+	    .uri = bank->uri,
+	    .password_file = settings_text(bank->settings, SETTING_STORE_PASSWORD_FILE),
+	    .read_only = true,
+	    .token_only = true,
+	};
+
+	return store_open(&options, NULL);
 }
 
 bool

@@ -11,12 +11,17 @@
 
 struct bank {
 	struct store *store;
+	const struct settings *settings;
+	char *uri;
 	struct model_options options;
 	enum bank_access access;
 	char *lock_path;            /* NULL where there is nothing to lock */
 	int lock;                   /* its descriptor, or -1 */
 	struct bank_shared *shared; /* NULL unless other hosts use the store too */
 };
+
+/* Another connection to a server's store, for reads; NULL if it cannot be had. */
+struct store *bank_open_again(const struct bank *bank);
 
 void bank_page_key(unsigned table, uint32_t page, uint8_t ret_key[BANK_PAGE_KEY]);
 void bank_memory_key(bool spam, const uint8_t *digest, uint8_t ret_key[BANK_MEMORY_KEY]);

@@ -12,6 +12,7 @@
 #include <glib.h>
 
 #include "classifier/bank.h"
+#include "classifier/origin.h"
 #include "classifier/reader.h"
 #include "lib/settings.h"
 
@@ -99,9 +100,17 @@ bool cli_sort_paths(
 /* Counts in the store what was learned; the bank is open for BANK_LEARN. */
 void cli_count_learned(struct cli *cli, unsigned ham, unsigned spam, unsigned moved);
 
-/* Counts the verdict on mail that has been passed on, in a process of its own: neither this one
- * nor its exit status waits for the store. Nothing can be read or printed any more. */
-void cli_count_verdict(struct cli *cli, enum verdict verdict, double score);
+/* A verdict on a message, and where the message came from. */
+struct cli_judged {
+	enum verdict verdict;
+	double score;
+	struct origin origin;
+};
+
+/* Counts the verdict on mail that has been passed on, and for the reputation of where it came from,
+ * in a process of its own: neither this one nor its exit status waits for the store. Nothing can be
+ * read or printed any more. */
+void cli_count_verdict(struct cli *cli, const struct cli_judged *judged);
 
 /* -- messages -- */
 

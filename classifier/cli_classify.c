@@ -166,6 +166,7 @@ classify(struct cli *cli, char **paths, enum format format)
 
 	for (unsigned i = 0; i < n; i++) {
 		judges[i].reader = reader_new(cli->settings);
+		reader_set_bank(judges[i].reader, cli->bank);
 		judges[i].model = bank_model(cli->bank);
 		ready &= judges[i].model != NULL &&
 			 (!second || bank_preload(cli->bank, judges[i].model));

@@ -6,6 +6,7 @@
 
 #include "classifier/cli.h"
 #include "classifier/verdicts.h"
+#include "db/deliveries.h"
 
 /* Milliseconds. */
 #define TIMEOUT 500
@@ -34,26 +35,43 @@ let_go(void)
 	return true;
 }
 
+/* Who did not come by one's own mail server has no origin that could be believed. */
+static void
+note_delivery(struct cli *cli, const struct cli_judged *judged)
+{
+	struct store *store = bank_store(cli->bank);
+	struct reputation_rules rules = reputation_rules_of(cli->settings);
+	const struct store_call call = {.timeout = TIMEOUT};
+	struct delivery_record record;
+
+	if (judged->origin.client.family == ADDRESS_NONE)
+		return;
+	origin_delivery(&judged->origin, judged->verdict, judged->score, store_now(store), &record);
+	delivery_note(store, &rules, judged->origin.digest, &record, record.time, &call);
+	store_wait(store);
+}
+
 /* The child, for which nobody waits. */
 static void
-count(struct cli *cli, enum verdict verdict, double score)
+count(struct cli *cli, const struct cli_judged *judged)
 {
 	struct verdicts verdicts = {{0}};
 
 	setsid();
-	verdicts_judged(&verdicts, verdict, score);
+	verdicts_judged(&verdicts, judged->verdict, judged->score);
 	/* The parent's bank is not to be touched here. */
 	cli->bank = NULL;
-	if (cli_open(cli, BANK_LEARN))
-		verdicts_add(
-		    bank_store(cli->bank), &verdicts, store_now(bank_store(cli->bank)), TIMEOUT);
+	if (!cli_open(cli, BANK_LEARN))
+		return;
+	verdicts_add(bank_store(cli->bank), &verdicts, store_now(bank_store(cli->bank)), TIMEOUT);
+	note_delivery(cli, judged);
 }
 
 void
-cli_count_verdict(struct cli *cli, enum verdict verdict, double score)
+cli_count_verdict(struct cli *cli, const struct cli_judged *judged)
 {
 	if (!let_go() || fork() != 0)
 		return;
-	count(cli, verdict, score);
+	count(cli, judged);
 	_exit(0);
 }

@@ -143,11 +143,14 @@ explain_message(
     struct cli *cli, struct model *model, const struct cli_message *message, bool all, bool json)
 {
 	struct reader *reader = reader_new(cli->settings);
-	struct reading *reading = reader_read(reader, message->bytes, message->length);
-	struct explained e = {.n = reading->tokens.count};
+	struct reading *reading;
+	struct explained e = {0};
 	g_autofree char *name = cli_safe(message->name, strlen(message->name));
 	bool read;
 
+	reader_set_bank(reader, cli->bank);
+	reading = reader_read(reader, message->bytes, message->length);
+	e.n = reading->tokens.count;
 	e.words = g_new0(struct word, e.n + 1);
 	read = read_words(model, reading, &e);
 	if (!read)

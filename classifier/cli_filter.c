@@ -84,11 +84,28 @@ learn(struct cli *cli, struct model **model, const struct reading *reading,
 	g_clear_error(&error);
 }
 
-/* What the child tells of the message. */
+/* What the child tells of the message first; then its origin (struct origin). */
 struct filtered {
 	enum verdict verdict;
 	double probability;
 };
+
+static void
+write_origin(struct cli *cli, const struct message *message, int out)
+{
+	struct suffix_list *suffixes;
+	struct origin origin = {.client = {.family = ADDRESS_NONE}};
+
+	if (message->canonical.handover) {
+		suffixes = suffix_list_load();
+		origin_read(message, settings_list(cli->settings, SETTING_CLASSIFIER_AUTHSERV_IDS),
+		    suffixes, &origin);
+		suffix_list_free(suffixes);
+	}
+	/* Who does not read it goes without. */
+	if (write(out, &origin, sizeof origin) != (ssize_t)sizeof origin)
+		return;
+}
 
 /* The child: tells the verdict, and learns only then. */
 static void
@@ -96,14 +113,20 @@ judge(struct cli *cli, const GByteArray *message, bool update, int out)
 {
 	struct reader *reader = reader_new(cli->settings);
 	struct model *model = bank_model(cli->bank);
-	struct reading *reading = reader_read(reader, message->data, message->len);
+	struct reading *reading = reader_begin(reader, message->data, message->len);
 	struct model_score score;
 
+	reader_set_bank(reader, cli->bank);
+	reader_recall(reader, reading);
+	reader_finish(reader, reading);
 	if (model && model_judge(model, &reading->tokens, &reading->features, &score)) {
 		const struct filtered filtered = {score.verdict, score.probability};
 
-		if (write(out, &filtered, sizeof filtered) == (ssize_t)sizeof filtered && update)
-			learn(cli, &model, reading, &score);
+		if (write(out, &filtered, sizeof filtered) == (ssize_t)sizeof filtered) {
+			write_origin(cli, reading->message, out);
+			if (update)
+				learn(cli, &model, reading, &score);
+		}
 	} else {
 		fprintf(stderr, "greylag: the store cannot be read\n");
 	}
@@ -146,8 +169,20 @@ read_verdict(int in, struct filtered *ret_filtered)
 	do
 		n = read(in, ret_filtered, sizeof *ret_filtered);
 	while (n < 0 && errno == EINTR);
-	close(in);
 	return n == (ssize_t)sizeof *ret_filtered;
+}
+
+/* Nothing is known of it if the child came to its end before. */
+static void
+read_origin(int in, struct origin *ret_origin)
+{
+	ssize_t n;
+
+	do
+		n = read(in, ret_origin, sizeof *ret_origin);
+	while (n < 0 && errno == EINTR);
+	if (n != (ssize_t)sizeof *ret_origin)
+		memset(ret_origin, 0, sizeof *ret_origin);
 }
 
 static int
@@ -195,10 +230,21 @@ wait_for_child(pid_t child)
 		;
 }
 
+/* What could not be passed on will come again. */
+static void
+count(struct cli *cli, const struct filtered *filtered, const struct origin *origin)
+{
+	const struct cli_judged judged = {
+	    .verdict = filtered->verdict, .score = filtered->probability, .origin = *origin};
+
+	cli_count_verdict(cli, &judged);
+}
+
 static int
 filter(struct cli *cli, const GByteArray *message, bool update, bool always_zero, int failure)
 {
 	struct filtered filtered;
+	struct origin origin;
 	int in = -1, status;
 	pid_t child = start_child(cli, message, update, &in);
 	bool judged;
@@ -208,11 +254,14 @@ filter(struct cli *cli, const GByteArray *message, bool update, bool always_zero
 		status = pass_judged(message, &filtered, always_zero);
 	else
 		status = pass_failed(message, failure);
-	if (child > 0)
+	if (judged)
+		read_origin(in, &origin);
+	if (child > 0) {
+		close(in);
 		wait_for_child(child);
-	/* What could not be passed on will come again. */
+	}
 	if (judged && status != CLI_TEMPFAIL)
-		cli_count_verdict(cli, filtered.verdict, filtered.probability);
+		count(cli, &filtered, &origin);
 	return status;
 }
 

@@ -7,6 +7,7 @@
 
 #include "classifier/cli.h"
 #include "classifier/pipeline.h"
+#include "db/deliveries.h"
 
 /* Messages in a transaction: more would hold memory, fewer would wait for the disk too often. */
 #define COMMIT_MESSAGES 600
@@ -45,6 +46,8 @@ struct training {
 	guint flying, next;
 	GArray *corrections; /* struct correction, to be looked at in the end */
 	bool single;
+	struct reputation_rules reputation;
+	unsigned uncorrected; /* deliveries that the store did not take */
 	GError *error;
 	bool show_progress;
 	int64_t begun, shown;
@@ -332,11 +335,45 @@ watch_size(struct training *t)
 }
 
 static void
+on_corrected(void *context, enum store_result result, void *job G_GNUC_UNUSED)
+{
+	struct training *t = context;
+
+	t->uncorrected += result != STORE_OK && result != STORE_NOT_FOUND;
+}
+
+/* A person knows better what was delivered than the verdict did: it is taken back from the
+ * reputation of where the message came from, and the correction counts. */
+static void
+correct_delivery(
+    struct training *t, const struct cli_message *message, const struct reading *reading)
+{
+	static const enum delivery_verdict verdicts[] = {[CLI_LABEL_HAM] = DELIVERY_HAM,
+	    [CLI_LABEL_SPAM] = DELIVERY_SPAM,
+	    [LABEL_FORGET] = DELIVERY_UNSURE};
+	struct store *store = bank_store(t->cli->bank);
+	const struct store_call call = {.done = on_corrected, .context = t};
+
+	if (reading->delivered)
+		delivery_correct(store, &t->reputation, reading->features.digest,
+		    verdicts[message->label], store_now(store), &call);
+}
+
+static bool
+is_learned(enum model_learned outcome)
+{
+	return outcome == MODEL_LEARNED || outcome == MODEL_MOVED || outcome == MODEL_KNOWN ||
+	       outcome == MODEL_FORGOTTEN;
+}
+
+static void
 learn(struct training *t, const struct cli_message *message, const struct reading *reading)
 {
 	struct model_report report;
 	enum model_learned outcome = learn_one(t, message, reading, &report);
 
+	if (is_learned(outcome))
+		correct_delivery(t, message, reading);
 	t->run++;
 	if (outcome == MODEL_MOVED && report.deferred)
 		note_correction(t, message, reading);
@@ -426,18 +463,27 @@ push_all(struct training *t, struct pipeline *pipeline, struct cli_feed **feeds,
 	}
 }
 
+static struct reader *
+new_reader(struct cli *cli)
+{
+	struct reader *reader = reader_new(cli->settings);
+
+	reader_set_bank(reader, cli->bank);
+	return reader;
+}
+
 static void
 run_feeds(struct training *t, struct cli_feed **feeds, unsigned n)
 {
 	const struct pipeline_functions functions = {
 	    .work = read_message, .done = take_message, .context = t};
 	unsigned threads = pipeline_threads();
-	g_autofree gpointer *readers = g_new(gpointer, threads);
+	g_autofree struct reader **readers = g_new(struct reader *, threads);
 	struct pipeline *pipeline;
 
 	for (unsigned i = 0; i < threads; i++)
-		readers[i] = reader_new(t->cli->settings);
-	pipeline = pipeline_new(&functions, readers, threads);
+		readers[i] = new_reader(t->cli);
+	pipeline = pipeline_new(&functions, (gpointer *)readers, threads);
 	push_all(t, pipeline, feeds, n);
 	pipeline_finish(pipeline);
 	learn_waiting(t);
@@ -484,6 +530,20 @@ settle(struct training *t)
 
 /* -- a run -- */
 
+static void
+wait_for_corrections(struct training *t)
+{
+	struct store *store = bank_store(t->cli->bank);
+
+	while (store_outstanding(store))
+		store_wait(store);
+	if (t->uncorrected)
+		fprintf(stderr,
+		    "greylag: the verdicts on %u deliveries could not be taken back from the "
+		    "reputation\n",
+		    t->uncorrected);
+}
+
 static int
 finish(struct training *t, bool forget)
 {
@@ -513,7 +573,9 @@ finish(struct training *t, bool forget)
 static int
 run(struct cli *cli, char **const paths[], const unsigned *labels, unsigned n)
 {
-	struct training t = {.cli = cli, .show_progress = isatty(STDERR_FILENO)};
+	struct training t = {.cli = cli,
+	    .reputation = reputation_rules_of(cli->settings),
+	    .show_progress = isatty(STDERR_FILENO)};
 	struct cli_feed *feeds[CLI_LABELS];
 	int status;
 
@@ -539,6 +601,7 @@ run(struct cli *cli, char **const paths[], const unsigned *labels, unsigned n)
 		feeds[i] = cli_feed_new(paths[i], labels[i]);
 	run_feeds(&t, feeds, n);
 	settle(&t);
+	wait_for_corrections(&t);
 	status = finish(&t, labels[0] == LABEL_FORGET);
 	model_free(t.model);
 	bank_unlock(cli->bank);

@@ -18,33 +18,67 @@ add(struct tokens *tokens, const char *token)
 	tokens_add(tokens, token, strlen(token));
 }
 
-static const char *
-delay_token(uint32_t seconds)
+/* Its place in the table, from 1 on. */
+static unsigned
+delay_place(uint32_t seconds)
 {
-	size_t i = 0;
+	unsigned i = 0;
 	while (seconds > delays[i].seconds)
 		i++;
-	return delays[i].token;
+	return i + 1;
+}
+
+/* The bits of a code. */
+enum {
+	CODE_FIRST = 1,
+	CODE_KNOWN = 2,
+	CODE_DELAY_SHIFT = 2, /* three bits */
+	CODE_EARLY_SHIFT = 5, /* three bits */
+	CODE_THREE = 7,
+	CODE_MOVED = 1 << 8,
+};
+
+uint16_t
+dialogue_code(const struct delivery_greylist *greylist)
+{
+	/* The first attempt and the one that passed were not early. */
+	uint32_t early = greylist->attempts > 2 ? MIN(greylist->attempts - 2, EARLY_MAX) : 0;
+	unsigned code = CODE_FIRST;
+	if (greylist->contact == DELIVERY_KNOWN)
+		return CODE_KNOWN;
+	if (greylist->contact != DELIVERY_FIRST)
+		return 0;
+	if (greylist->delayed)
+		code |=
+		    delay_place(greylist->delayed) << CODE_DELAY_SHIFT | early << CODE_EARLY_SHIFT;
+	if (greylist->moved)
+		code |= CODE_MOVED;
+	return (uint16_t)code;
+}
+
+void
+dialogue_put(struct tokens *tokens, uint16_t code)
+{
+	char early[] = "grey:early-0";
+	unsigned delay = code >> CODE_DELAY_SHIFT & CODE_THREE;
+	unsigned n = code >> CODE_EARLY_SHIFT & CODE_THREE;
+	if (code & CODE_KNOWN)
+		add(tokens, "grey:known");
+	if (code & CODE_FIRST)
+		add(tokens, "grey:first");
+	if (delay > 0 && delay <= G_N_ELEMENTS(delays))
+		add(tokens, delays[delay - 1].token);
+	early[sizeof early - 2] = (char)('0' + n);
+	if (n)
+		add(tokens, early);
+	if (code & CODE_MOVED)
+		add(tokens, "grey:moved");
 }
 
 void
 dialogue_tokens(struct tokens *tokens, const struct delivery_greylist *greylist)
 {
-	char early[] = "grey:early-0";
-	/* The first attempt and the one that passed were not early. */
-	uint32_t n = greylist->attempts > 2 ? greylist->attempts - 2 : 0;
-	if (greylist->contact == DELIVERY_KNOWN)
-		add(tokens, "grey:known");
-	if (greylist->contact != DELIVERY_FIRST)
-		return;
-	add(tokens, "grey:first");
-	if (greylist->delayed)
-		add(tokens, delay_token(greylist->delayed));
-	early[sizeof early - 2] = (char)('0' + MIN(n, EARLY_MAX));
-	if (greylist->delayed && n)
-		add(tokens, early);
-	if (greylist->moved)
-		add(tokens, "grey:moved");
+	dialogue_put(tokens, dialogue_code(greylist));
 }
 
 /* -- whom results vouch for -- */

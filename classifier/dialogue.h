@@ -20,6 +20,11 @@
  */
 void dialogue_tokens(struct tokens *tokens, const struct delivery_greylist *greylist);
 
+/* The same in two steps: all that the tokens depend on, in a number that may be kept (append bits,
+ * never renumber; 0 for nothing), and the tokens. */
+uint16_t dialogue_code(const struct delivery_greylist *greylist);
+void dialogue_put(struct tokens *tokens, uint16_t code);
+
 /* Organisational domains of those who sent a message, as DKIM (d=) or SPF have it. */
 struct dialogue_auth {
 	unsigned n;

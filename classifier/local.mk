@@ -27,8 +27,10 @@ classifier_libclassify_a_SOURCES = \
 	classifier/model_tables.c \
 	classifier/model_words.c \
 	classifier/ngrams.c classifier/ngrams.h \
+	classifier/origin.c classifier/origin.h \
 	classifier/pipeline.c classifier/pipeline.h \
 	classifier/reader.c classifier/reader.h \
+	classifier/recall.c classifier/recall.h \
 	classifier/registry.c classifier/registry.h \
 	classifier/rehearsal.c classifier/rehearsal.h \
 	classifier/report.c classifier/report.h \

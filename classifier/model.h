@@ -109,6 +109,7 @@ struct model_entry {
 				if it was not judged yet */
 	double evidence;
 	bool remembered;
+	uint16_t dialogue; /* of its features */
 };
 
 struct model_token {

@@ -105,6 +105,7 @@ fill_entry(struct model_entry *entry, const struct features *features, bool spam
 	    .ngrams_version = NGRAMS_VERSION,
 	    .before = before->verdict,
 	    .evidence = before->evidence,
+	    .dialogue = features->dialogue,
 	};
 	for (unsigned voice = 0; voice < VOICES; voice++)
 		entry->checksums[voice] = slots_checksum(&features->voices[voice]);

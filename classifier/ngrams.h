@@ -57,6 +57,9 @@ struct features {
 	uint8_t digest[CANONICAL_DIGEST_SIZE];
 	struct slots voices[VOICES];
 	uint32_t *block; /* what the lists are parts of; owned */
+	/* What of its tokens is not in the message (classifier/dialogue.h); kept with what is
+	 * learned. Of the reader; 0 from ngrams_read(). */
+	uint16_t dialogue;
 };
 
 /*

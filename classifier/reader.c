@@ -2,10 +2,14 @@
 
 #include "classifier/reader.h"
 
+#include "classifier/dialogue.h"
+#include "classifier/recall.h"
+
 struct reader {
 	struct message_options message;
 	struct token_options tokens;
 	struct ngrams *ngrams;
+	struct recall *recall; /* NULL for none */
 };
 
 /* A list that names nothing is no list. */
@@ -31,6 +35,7 @@ reader_new(const struct settings *settings)
 	reader->tokens.trusted_authserv_ids =
 	    list_or_null(settings, SETTING_CLASSIFIER_AUTHSERV_IDS);
 	reader->ngrams = ngrams_new();
+	reader->recall = NULL;
 	return reader;
 }
 
@@ -40,7 +45,15 @@ reader_free(struct reader *reader)
 	if (!reader)
 		return;
 	ngrams_free(reader->ngrams);
+	recall_free(reader->recall);
 	g_free(reader);
+}
+
+void
+reader_set_bank(struct reader *reader, struct bank *bank)
+{
+	recall_free(reader->recall);
+	reader->recall = recall_new(bank);
 }
 
 struct reading *
@@ -55,11 +68,23 @@ reader_begin(struct reader *reader, const uint8_t *bytes, size_t length)
 }
 
 void
+reader_recall(struct reader *reader, struct reading *reading)
+{
+	struct recalled recalled;
+
+	if (!reader->recall)
+		return;
+	recalled = recall_message(reader->recall, reading->message->canonical.digest);
+	dialogue_put(&reading->tokens, recalled.dialogue);
+	reading->dialogue = recalled.dialogue;
+	reading->delivered = recalled.delivered;
+}
+
+void
 reader_finish(struct reader *reader, struct reading *reading)
 {
 	ngrams_read(reader->ngrams, reading->message, &reading->tokens, &reading->features);
-	message_free(reading->message);
-	reading->message = NULL;
+	reading->features.dialogue = reading->dialogue;
 }
 
 struct reading *
@@ -67,7 +92,9 @@ reader_read(struct reader *reader, const uint8_t *bytes, size_t length)
 {
 	struct reading *reading = reader_begin(reader, bytes, length);
 
+	reader_recall(reader, reading);
 	reader_finish(reader, reading);
+	g_clear_pointer(&reading->message, message_free);
 	return reading;
 }
 

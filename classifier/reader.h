@@ -4,6 +4,7 @@
 #ifndef GREYLAG_CLASSIFIER_READER_H
 #define GREYLAG_CLASSIFIER_READER_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -15,24 +16,34 @@
 struct reader;
 
 struct reading {
-	struct message *message; /* between the two steps */
+	struct message *message; /* when it was read in two steps */
 	struct tokens tokens;
 	struct features features; /* after the second */
+	uint16_t dialogue;        /* what the bank remembers, see classifier/dialogue.h */
+	bool delivered;           /* the bank remembers its delivery */
 };
+
+struct bank;
 
 /* SETTINGS must outlive the reader. */
 struct reader *reader_new(const struct settings *settings);
 void reader_free(struct reader *reader);
+
+/* From now on what the bank's store remembers of a message's delivery adds to its tokens. BANK must
+ * outlive the reader. */
+void reader_set_bank(struct reader *reader, struct bank *bank);
 
 /* Never fails: broken mail is read as far as it goes. */
 struct reading *reader_read(struct reader *reader, const uint8_t *bytes, size_t length);
 
 /*
  * The same in two steps, between which what the message itself does not tell may be put in by
- * tokens_add(), after a look at the message (its digest, the handover). The second lets the message
- * go.
+ * tokens_add(), after a look at the message (its digest, the handover). The message stays until
+ * reading_free(). reader_read() puts in what the bank remembers.
  */
 struct reading *reader_begin(struct reader *reader, const uint8_t *bytes, size_t length);
+/* Between the two: what the bank remembers, if there is one. */
+void reader_recall(struct reader *reader, struct reading *reading);
 void reader_finish(struct reader *reader, struct reading *reading);
 
 void reading_free(struct reading *reading);

@@ -23,6 +23,7 @@ enum registry_tag {
 	TAG_VERDICT,  /* before it was learned */
 	TAG_EVIDENCE,
 	TAG_REMEMBERED,
+	TAG_DIALOGUE, /* unless 0 */
 };
 
 enum { TAG_NUMBER = 1 }; /* inside a step or mixture */
@@ -86,6 +87,8 @@ registry_encode(const struct model_entry *entry, uint8_t ret_bytes[REGISTRY_ENTR
 	record_write_number(&w, TAG_VERDICT, entry->before);
 	record_write_number(&w, TAG_EVIDENCE, zigzag(llrint(entry->evidence * EVIDENCE_UNIT)));
 	record_write_number(&w, TAG_REMEMBERED, entry->remembered);
+	if (entry->dialogue)
+		record_write_number(&w, TAG_DIALOGUE, entry->dialogue);
 	return w.used;
 }
 
@@ -129,6 +132,7 @@ read_field(struct record_reader *reader, const struct record_field *f, struct mo
 	case TAG_EVIDENCE:
 		entry->evidence = (double)unzigzag(record_number(reader, f)) / EVIDENCE_UNIT;
 		break;
+	case TAG_DIALOGUE: entry->dialogue = (uint16_t)record_number(reader, f); break;
 	case TAG_REMEMBERED: entry->remembered = record_number(reader, f) != 0; break;
 	}
 }

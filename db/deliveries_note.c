@@ -113,6 +113,15 @@ note(struct job *job, const struct delivery_record *before, struct delivery_reco
 	add_record(&job->counts, after, false);
 }
 
+/* The person has said so before. */
+static bool
+is_said(const struct job *job, const struct delivery_record *before)
+{
+	return job->verdict == DELIVERY_UNSURE
+		   ? !before->corrected
+		   : before->corrected && before->verdict == job->verdict;
+}
+
 /* Runs in the store's transaction. */
 static void
 update(const struct store_bytes *old, struct store_change *change, void *data)
@@ -123,7 +132,7 @@ update(const struct store_bytes *old, struct store_change *change, void *data)
 
 	job->counts.n = 0;
 	job->found = old && delivery_decode(old, &before);
-	if (job->correction && !job->found)
+	if (job->correction && (!job->found || is_said(job, &before)))
 		return;
 	if (job->correction)
 		correct(job, &before, &after);

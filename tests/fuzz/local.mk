@@ -107,3 +107,8 @@ FUZZ_TARGETS += tests/fuzz/fuzz_turn
 tests_fuzz_fuzz_turn_SOURCES = tests/fuzz/fuzz_turn.c $(FUZZ_DRIVER)
 tests_fuzz_fuzz_turn_LDADD = $(CLASSIFY_LIBS)
 tests_fuzz_fuzz_turn_LDFLAGS = $(LINK_FUZZ)
+
+FUZZ_TARGETS += tests/fuzz/fuzz_origin
+tests_fuzz_fuzz_origin_SOURCES = tests/fuzz/fuzz_origin.c $(FUZZ_DRIVER)
+tests_fuzz_fuzz_origin_LDADD = $(CLASSIFY_LIBS)
+tests_fuzz_fuzz_origin_LDFLAGS = $(LINK_FUZZ)

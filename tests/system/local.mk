@@ -11,6 +11,7 @@ SYSTEM_TESTS = \
 	tests/system/redis.py \
 	tests/system/redis_tokens.py \
 	tests/system/sentinel.py \
+	tests/system/reputation.sh \
 	tests/system/verdicts.sh \
 	tests/system/web_browser.py \
 	tests/system/web_clients.py

@@ -118,3 +118,13 @@ check_PROGRAMS += tests/unit/test_verdicts
 TESTS += tests/unit/test_verdicts
 tests_unit_test_verdicts_SOURCES = tests/unit/test_verdicts.c $(LMDB_WORLD)
 tests_unit_test_verdicts_LDADD = $(CLASSIFY_LIBS)
+
+check_PROGRAMS += tests/unit/test_origin
+TESTS += tests/unit/test_origin
+tests_unit_test_origin_SOURCES = tests/unit/test_origin.c
+tests_unit_test_origin_LDADD = $(CLASSIFY_LIBS)
+
+check_PROGRAMS += tests/unit/test_recall
+TESTS += tests/unit/test_recall
+tests_unit_test_recall_SOURCES = tests/unit/test_recall.c tests/unit/store_drivers.h $(REDIS_SERVER)
+tests_unit_test_recall_LDADD = $(CLASSIFY_LIBS)

@@ -12,7 +12,8 @@ full_entry(void)
 	    .ngrams_version = 65535,
 	    .before = VERDICT_UNSURE,
 	    .evidence = -12.345,
-	    .remembered = true};
+	    .remembered = true,
+	    .dialogue = 0x1ff};
 
 	for (unsigned v = 0; v < VOICES; v++) {
 		entry.checksums[v] = 0xffffffffu - v;
@@ -37,6 +38,7 @@ assert_same(const struct model_entry *a, const struct model_entry *b)
 	g_assert_cmpint(a->before, ==, b->before);
 	g_assert_cmpfloat_with_epsilon(a->evidence, b->evidence, 0.001);
 	g_assert_cmpint(a->remembered, ==, b->remembered);
+	g_assert_cmpuint(a->dialogue, ==, b->dialogue);
 }
 
 static void

@@ -1,0 +1,30 @@
+/*
+ * What is remembered of a message besides its text: whether it was delivered here, and what
+ * greylisting saw of it. One for each thread that reads messages.
+ *
+ * A message that was learned keeps what it was learned with, so that it can be taken back exactly
+ * when its delivery is long forgotten.
+ */
+#ifndef GREYLAG_CLASSIFIER_RECALL_H
+#define GREYLAG_CLASSIFIER_RECALL_H
+
+#include "classifier/bank.h"
+#include "db/deliveries.h"
+
+struct recall;
+
+/* BANK must outlive it. Of an embedded store it reads by the bank's; else by a connection of its
+ * own, since that of the bank belongs to one thread. */
+struct recall *recall_new(struct bank *bank);
+void recall_free(struct recall *recall);
+
+struct recalled {
+	uint16_t dialogue; /* dialogue_code() of what greylisting saw; 0 for nothing */
+	bool learned;      /* it is in the registry */
+	bool delivered;    /* a delivery is remembered */
+};
+
+/* What cannot be read is as not there. */
+struct recalled recall_message(struct recall *recall, const uint8_t digest[CANONICAL_DIGEST_SIZE]);
+
+#endif

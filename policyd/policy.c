@@ -418,6 +418,19 @@ ask_update(struct ask *ask)
 		triplet_settled(ask, &ask->outcome);
 }
 
+/* An attempt that is spared while it waits has come back all the same: its triplet passes, without
+ * making the answer wait for that. */
+static void
+let_in_early(struct ask *ask)
+{
+	struct store_call nobody = {0};
+	struct triplet_job *job = job_new(ask);
+
+	job->rules.delay = 0;
+	store_update(ask->policy->store, STORE_TRIPLETS,
+	    (struct store_bytes){ask->key, sizeof ask->key}, triplet_update, job, g_free, &nobody);
+}
+
 /* -- the reputation -- */
 
 static void
@@ -430,6 +443,8 @@ ask_weighed(struct ask *ask)
 	standing_weigh(&ask->standing, ask->rules, &ask->delivery, ask->now);
 	if (ask->outcome.verdict != GREYLIST_PASSED &&
 	    standing_spares(&ask->standing, &decision.reason)) {
+		if (ask->outcome.verdict == GREYLIST_EARLY)
+			let_in_early(ask);
 		tell_message(ask, &decision);
 		return;
 	}

@@ -5,6 +5,7 @@
 #include <glib.h>
 
 #include "db/deliveries.h"
+#include "policyd/domains.h"
 #include "tests/unit/policy_world.h"
 
 #define DAY 86400
@@ -70,6 +71,39 @@ test_ham_spares(void)
 	/* A half-life it holds. */
 	assert_reason(&w, 30 * DAY, "sender=eve@example.org\n", "reputation");
 	assert_reason(&w, 31 * DAY, "sender=eve@example.org\n", "first");
+	world_close(&w);
+}
+
+static void
+on_cells(void *context, size_t index G_GNUC_UNUSED, enum store_result result,
+    const struct store_bytes *value)
+{
+	if (result == STORE_OK)
+		store_cells_get(value, context, DOMAINS_CELLS);
+}
+
+/* Who is spared while its first attempt waits has come back, which is counted once. */
+static void
+test_spared_while_it_waits(void)
+{
+	uint8_t key[DOMAINS_KEY_MAX];
+	int32_t cells[DOMAINS_CELLS] = {0};
+	struct world w;
+
+	world_open(&w, NULL);
+	assert_reason(&w, 0, "", "first");
+	of_network(&w, CLIENT, false, 1);
+	assert_reason(&w, 40, "", "reputation");
+	set_rules(&w, (const char *const[]){"reputation.use=off", NULL});
+	assert_reason(&w, 41, "", "known");
+	store_get(w.store, STORE_DOMAINS,
+	    (struct store_bytes){key, domains_key(T0 / DAY, "example.net", key)}, 0, on_cells,
+	    cells);
+	store_wait(w.store);
+	g_assert_cmpint(cells[DOMAINS_FIRSTS], ==, 1);
+	g_assert_cmpint(cells[DOMAINS_RETURNED], ==, 1);
+	g_assert_cmpint(cells[DOMAINS_REACHED], ==, 0);
+	g_assert_cmpint(cells[DOMAINS_BEFORE], ==, 1);
 	world_close(&w);
 }
 
@@ -278,5 +312,6 @@ main(int argc, char **argv)
 
 		g_test_add_func(path, tests[i].test);
 	}
+	g_test_add_func("/policy/reputation/spared-while-it-waits", test_spared_while_it_waits);
 	return g_test_run();
 }

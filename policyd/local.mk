@@ -9,6 +9,7 @@ policyd_libpolicy_a_SOURCES = \
 	policyd/domains.c policyd/domains.h \
 	policyd/envelope.c policyd/envelope.h \
 	policyd/expected.c policyd/expected.h \
+	policyd/grey_facts.c policyd/grey_facts.h \
 	policyd/greylist.c policyd/greylist.h \
 	policyd/histogram.c policyd/histogram.h \
 	policyd/http.c policyd/http.h \

@@ -189,7 +189,7 @@ milter_service_decide(void *context, const struct milter_client *client,
 			return;
 		}
 	}
-	grey_facts_read(
+	milter_grey_read(
 	    milter_keeper_store(service->keeper), service->rules, client, message, &passage.facts);
 	judge(&passage);
 	milter_decide(service->settings, &passage.judged, message->forged, ret_result);

@@ -4,20 +4,35 @@
 #include <glib.h>
 
 #include "db/deliveries.h"
+#include "policyd/grey_facts.h"
 
-/* Clients whose names are remembered; beyond that, all are forgotten. */
-#define NAMES_MAX 100000
+/* Requests that are remembered; beyond that, all are forgotten. */
+#define ASKED_MAX 100000
+
+struct asked {
+	char *name; /* of the client, as verified */
+	int64_t at;
+};
 
 struct aftermath {
-	GHashTable *names; /* client, sender and recipient -> verified name */
+	GHashTable *asked; /* client, sender and recipient -> struct asked, the last one */
 };
+
+static void
+asked_free(gpointer data)
+{
+	struct asked *asked = data;
+
+	g_free(asked->name);
+	g_free(asked);
+}
 
 struct aftermath *
 aftermath_new(void)
 {
 	struct aftermath *aftermath = g_new(struct aftermath, 1);
 
-	aftermath->names = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+	aftermath->asked = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, asked_free);
 	return aftermath;
 }
 
@@ -26,7 +41,7 @@ aftermath_free(struct aftermath *aftermath)
 {
 	if (!aftermath)
 		return;
-	g_hash_table_unref(aftermath->names);
+	g_hash_table_unref(aftermath->asked);
 	g_free(aftermath);
 }
 
@@ -45,17 +60,15 @@ name_key(const struct policy_request *request)
 }
 
 void
-aftermath_asked(struct aftermath *aftermath, const struct policy_request *request)
+aftermath_asked(struct aftermath *aftermath, const struct policy_request *request, int64_t now)
 {
-	g_autofree char *key = name_key(request);
-	const char *name = request->value[POLICY_CLIENT_NAME];
+	struct asked *asked = g_new(struct asked, 1);
 
-	if (g_hash_table_size(aftermath->names) >= NAMES_MAX)
-		g_hash_table_remove_all(aftermath->names);
-	if (*name)
-		g_hash_table_insert(aftermath->names, g_steal_pointer(&key), g_strdup(name));
-	else
-		g_hash_table_remove(aftermath->names, key);
+	if (g_hash_table_size(aftermath->asked) >= ASKED_MAX)
+		g_hash_table_remove_all(aftermath->asked);
+	asked->name = g_strdup(request->value[POLICY_CLIENT_NAME]);
+	asked->at = now;
+	g_hash_table_insert(aftermath->asked, name_key(request), asked);
 }
 
 /* The message has no bytes here: its instance, client and envelope stand for it. */
@@ -118,16 +131,18 @@ aftermath_judged(struct aftermath *aftermath, const struct policy_request *reque
 {
 	struct policy_request known = *request;
 	g_autofree char *key = name_key(request);
-	const char *name = g_hash_table_lookup(aftermath->names, key), *domain;
+	const struct asked *asked = g_hash_table_lookup(aftermath->asked, key);
 	struct delivery_record record = {.time = now};
+	const char *domain;
+	struct grey_facts facts;
 	struct delivery delivery;
 	char pool[CLIENTNAME_SIZE] = "";
 	enum store_result result;
 
 	if (!read_verdict(request->value[POLICY_VERDICT], &record))
 		return "verdict= is none of ham, spam, unsure";
-	if (!*request->value[POLICY_CLIENT_NAME] && name)
-		known.value[POLICY_CLIENT_NAME] = name;
+	if (!*request->value[POLICY_CLIENT_NAME] && asked)
+		known.value[POLICY_CLIENT_NAME] = asked->name;
 	delivery_init(&delivery, &known);
 	record.client = delivery.client;
 	if (delivery.name)
@@ -135,6 +150,8 @@ aftermath_judged(struct aftermath *aftermath, const struct policy_request *reque
 	record.name = (struct store_bytes){pool, strlen(pool)};
 	domain = envelope_domain(delivery.recipient_key);
 	delivery_add_recipient(&record, (struct store_bytes){domain, strlen(domain)}, 1);
+	grey_facts_read(store, rules, &known, asked ? asked->at : now, &facts);
+	record.greylist = facts.greylist;
 	result = note(store, rules, request, &record);
 	return result == STORE_OK ? NULL : store_result_text(result);
 }

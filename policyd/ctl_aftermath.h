@@ -16,8 +16,10 @@ void aftermath_free(struct aftermath *aftermath);
 /* Whether the request tells a verdict. */
 bool aftermath_is_verdict(const struct policy_request *request);
 
-/* Remembers the client's verified name for the verdict that may follow, which need not tell it. */
-void aftermath_asked(struct aftermath *aftermath, const struct policy_request *request);
+/* Remembers the client's verified name for the verdict that may follow, which need not tell it,
+ * and the time, by which is known whether it was the request that let the message in. */
+void aftermath_asked(
+    struct aftermath *aftermath, const struct policy_request *request, int64_t now);
 
 /* Writes delivery and reputation; when it returns, they are written. NULL, or what is wrong with
  * the request or the store. */

@@ -111,7 +111,7 @@ heed_verdict(struct replay *replay, const struct policy_request *request, GError
 	const char *wrong;
 
 	if (!aftermath_is_verdict(request)) {
-		aftermath_asked(replay->aftermath, request);
+		aftermath_asked(replay->aftermath, request, replay->now);
 		return true;
 	}
 	wrong = aftermath_judged(

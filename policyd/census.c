@@ -3,82 +3,74 @@
 #include <string.h>
 #include <glib.h>
 
-#define STEP_RECORDS 500 /* some hundred microseconds */
-/* A walk is followed by a rest of so many times its own length, in seconds within these bounds. */
-#define REST_SHARE 20
-#define REST_MIN   10
-#define REST_MAX   600
+#include "policyd/walk.h"
 
 struct census {
-	struct store_cursor cursor;
-	bool under_way;
-	int64_t began, now; /* of the walk, and of its step */
+	struct walk *walk;
 	uint64_t counting[TRIPLET_STATES];
 	struct census_result result;
+};
+
+static void
+begin(void *context, int64_t now G_GNUC_UNUSED)
+{
+	struct census *census = context;
+
+	memset(census->counting, 0, sizeof census->counting);
+}
+
+static void
+count(void *context, const struct store_bytes *key G_GNUC_UNUSED, const struct store_bytes *value,
+    int64_t expires G_GNUC_UNUSED)
+{
+	struct census *census = context;
+	struct triplet triplet;
+
+	if (!triplet_decode(value, &triplet))
+		return;
+	for (unsigned i = 0; i < triplet.n_sightings; i++)
+		census->counting[sighting_state(&triplet.sightings[i])]++;
+}
+
+static void
+end(void *context, int64_t now)
+{
+	struct census *census = context;
+
+	memcpy(census->result.states, census->counting, sizeof census->counting);
+	census->result.at = now;
+}
+
+static const struct walk_plan plan = {
+    .parts = {{STORE_TRIPLETS, count}},
+    .n_parts = 1,
+    .rest_min = 10,
+    .begin = begin,
+    .end = end,
 };
 
 struct census *
 census_new(void)
 {
-	return g_new0(struct census, 1);
+	struct census *census = g_new0(struct census, 1);
+
+	census->walk = walk_new(&plan, census);
+	return census;
 }
 
 void
 census_free(struct census *census)
 {
-	g_free(census);
-}
-
-static bool
-count(void *context, const struct store_bytes *key G_GNUC_UNUSED, const struct store_bytes *value,
-    int64_t expires)
-{
-	struct census *census = context;
-	struct triplet triplet;
-
-	if (expires && expires <= census->now)
-		return true;
-	if (!triplet_decode(value, &triplet))
-		return true;
-	for (unsigned i = 0; i < triplet.n_sightings; i++)
-		census->counting[sighting_state(&triplet.sightings[i])]++;
-	return true;
-}
-
-static void
-on_step(void *context, enum store_result result, void *job G_GNUC_UNUSED)
-{
-	struct census *census = context;
-
-	census->under_way = false;
-	if (result != STORE_OK || !census->cursor.end)
+	if (!census)
 		return;
-	memcpy(census->result.states, census->counting, sizeof census->counting);
-	census->result.at = census->now;
-	memset(census->counting, 0, sizeof census->counting);
-	census->cursor = (struct store_cursor){0};
-}
-
-static int64_t
-rest(const struct census *census)
-{
-	return CLAMP((census->result.at - census->began) * REST_SHARE, REST_MIN, REST_MAX);
+	walk_free(census->walk);
+	g_free(census);
 }
 
 void
 census_step(struct census *census, struct store *store, int64_t now)
 {
-	struct store_call call = {.done = on_step, .context = census};
-	bool resting = census->cursor.length == 0 && census->result.at &&
-		       now - census->result.at < rest(census) && now >= census->result.at;
-
-	if (census->under_way || resting)
-		return;
-	census->under_way = true;
-	census->now = now;
-	if (census->cursor.length == 0)
-		census->began = now;
-	store_scan(store, STORE_TRIPLETS, &census->cursor, STEP_RECORDS, count, &call);
+	walk_step(census->walk, store, now);
 }
 
 struct census_result

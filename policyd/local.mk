@@ -48,6 +48,7 @@ policyd_libpolicy_a_SOURCES = \
 	policyd/tally.c policyd/tally.h \
 	policyd/triplet.c policyd/triplet.h \
 	policyd/view.c policyd/view.h \
+	policyd/walk.c policyd/walk.h \
 	policyd/whitelist.c policyd/whitelist.h
 POLICYD_LIBS = policyd/libpolicy.a classifier/libclassify.a $(DB_LIBS) $(EV_LIBS) $(SYSTEMD_LIBS) \
 	$(JANSSON_LIBS) $(MICROHTTPD_LIBS) -lm

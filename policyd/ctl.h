@@ -46,6 +46,7 @@ bool ctl_why(struct ctl *ctl, int argc, char **argv, GError **error);
 bool ctl_export(struct ctl *ctl, int argc, char **argv, GError **error);
 bool ctl_import(struct ctl *ctl, int argc, char **argv, GError **error);
 bool ctl_replay(struct ctl *ctl, int argc, char **argv, GError **error);
+bool ctl_report(struct ctl *ctl, int argc, char **argv, GError **error);
 bool ctl_status(struct ctl *ctl, int argc, char **argv, GError **error);
 bool ctl_check(struct ctl *ctl, int argc, char **argv, GError **error);
 bool ctl_backup(struct ctl *ctl, int argc, char **argv, GError **error);

@@ -32,6 +32,8 @@ static const struct ctl_command commands[] = {
 	"Merge exported records, or those of another greylisting server, into the store"},
     {"replay", ctl_replay, "[FILE|-] [--learn] [--summary]",
 	"Answer recorded or simulated requests, each at its own time=SECONDS"},
+    {"report", ctl_report, "[--since DURATION] [--json]",
+	"Show what greylisting did against what became of the mail, and whether it pays"},
     {"check", ctl_check, "", "Check the integrity of the store and of every record"},
     {"backup", ctl_backup, "FILE", "Make a copy of the store while it is in use"},
     {"reload", ctl_reload, "", "Have the running greylagd read its configuration again"},

@@ -19,6 +19,7 @@ policyd_libpolicy_a_SOURCES = \
 	policyd/http_host.c policyd/http_host.h \
 	policyd/http_metrics.c policyd/http_metrics.h \
 	policyd/http_page.c policyd/http_page.h \
+	policyd/http_report_json.c policyd/http_report_json.h \
 	policyd/http_stats.c policyd/http_stats.h \
 	policyd/http_words.c policyd/http_words.h \
 	policyd/keeper.c policyd/keeper.h \
@@ -38,6 +39,8 @@ policyd_libpolicy_a_SOURCES = \
 	policyd/privileges.c policyd/privileges.h \
 	policyd/protocol.c policyd/protocol.h \
 	policyd/reason.c policyd/reason.h \
+	policyd/report.c policyd/report.h \
+	policyd/reporter.c policyd/reporter.h \
 	policyd/rules.c policyd/rules.h \
 	policyd/series.c policyd/series.h \
 	policyd/server.c policyd/server.h \
@@ -84,6 +87,7 @@ policyd_libctl_a_SOURCES = \
 	policyd/ctl_json_read.c \
 	policyd/ctl_list.c \
 	policyd/ctl_replay.c \
+	policyd/ctl_report.c \
 	policyd/ctl_status.c \
 	policyd/ctl_why.c
 CTL_LIBS = policyd/libctl.a $(POLICYD_LIBS) $(JANSSON_LIBS)

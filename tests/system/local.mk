@@ -12,6 +12,7 @@ SYSTEM_TESTS = \
 	tests/system/redis_tokens.py \
 	tests/system/sentinel.py \
 	tests/system/reputation.sh \
+	tests/system/report.py \
 	tests/system/verdicts.sh \
 	tests/system/web_browser.py \
 	tests/system/web_clients.py

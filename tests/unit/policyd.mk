@@ -69,6 +69,11 @@ TESTS += tests/unit/test_expected
 tests_unit_test_expected_SOURCES = tests/unit/test_expected.c
 tests_unit_test_expected_LDADD = $(POLICYD_LIBS)
 
+check_PROGRAMS += tests/unit/test_report
+TESTS += tests/unit/test_report
+tests_unit_test_report_SOURCES = tests/unit/test_report.c
+tests_unit_test_report_LDADD = $(POLICYD_LIBS)
+
 check_PROGRAMS += tests/unit/test_tally
 TESTS += tests/unit/test_tally
 tests_unit_test_tally_SOURCES = tests/unit/test_tally.c

@@ -417,6 +417,76 @@ write_scores(struct metrics_writer *w, const struct view *view)
 }
 
 static void
+write_report_firsts(struct metrics_writer *w, const struct view *view)
+{
+	const struct report_row *all = view->report ? &view->report->all : NULL;
+
+	if (!all)
+		return;
+	labelled(w, "outcome", "returned", all->returned);
+	labelled(w, "outcome", "never-returned", all->firsts - all->returned);
+	labelled(w, "outcome", "open", all->open);
+}
+
+static void
+write_verdict_counts(
+    struct metrics_writer *w, const struct view *view, const uint64_t counts[DELIVERY_VERDICTS])
+{
+	if (!view->report)
+		return;
+	labelled(w, "verdict", "ham", counts[DELIVERY_HAM]);
+	labelled(w, "verdict", "spam", counts[DELIVERY_SPAM]);
+	labelled(w, "verdict", "unsure", counts[DELIVERY_UNSURE]);
+}
+
+static void
+write_report_judged(struct metrics_writer *w, const struct view *view)
+{
+	write_verdict_counts(w, view, view->report ? view->report->all.judged : NULL);
+}
+
+static void
+write_report_delayed(struct metrics_writer *w, const struct view *view)
+{
+	write_verdict_counts(w, view, view->report ? view->report->all.delayed : NULL);
+}
+
+/* Whole seconds; none where no ham was delayed. */
+static void
+write_report_delay(struct metrics_writer *w, const struct view *view)
+{
+	const struct report_delays *ham = view->report ? &view->report->all.ham : NULL;
+
+	if (!ham || !ham->n)
+		return;
+	labelled(w, "within", "0.5", (uint64_t)ham->median);
+	labelled(w, "within", "0.95", (uint64_t)ham->p95);
+	labelled(w, "within", "1", (uint64_t)ham->worst);
+}
+
+static void
+write_report_wait(struct metrics_writer *w, const struct view *view)
+{
+	if (view->report)
+		plain(w, (uint64_t)(view->report->all.ham.hours * 3600 + 0.5));
+}
+
+static void
+write_report_pays(struct metrics_writer *w, const struct view *view)
+{
+	for (int i = 0; view->report && i <= REPORT_PAYS; i++)
+		labelled(w, "verdict", report_worth_name((enum report_worth)i),
+		    view->report->worth == (enum report_worth)i);
+}
+
+static void
+write_report_made(struct metrics_writer *w, const struct view *view)
+{
+	if (view->report)
+		plain(w, (uint64_t)view->report->period.now);
+}
+
+static void
 write_expired(struct metrics_writer *w, const struct view *view)
 {
 	plain(w, view->expired);
@@ -499,6 +569,25 @@ const struct metric_row http_metrics[] = {
 	"Triplets by state, as of greylag_triplets_counted_timestamp_seconds.", write_triplets},
     {"greylag_triplets_counted_timestamp_seconds", METRIC_GAUGE, "seconds", "",
 	"When the triplets were last counted by state, in seconds since 1970.", write_census},
+    {"greylag_report_first_attempts", METRIC_GAUGE, NULL, "outcome",
+	"First attempts of 30 days that were deferred: returned, never-returned, or open, whose "
+	"retry window is not over.",
+	write_report_firsts},
+    {"greylag_report_messages", METRIC_GAUGE, NULL, "verdict",
+	"Messages of 30 days, by the verdict that holds.", write_report_judged},
+    {"greylag_report_delayed_messages", METRIC_GAUGE, NULL, "verdict",
+	"Messages of 30 days that greylisting delayed, by the verdict that holds.",
+	write_report_delayed},
+    {"greylag_report_ham_delay_seconds", METRIC_GAUGE, "seconds", "within",
+	"Delay that the share of the delayed ham of 30 days did not exceed.", write_report_delay},
+    {"greylag_report_ham_waited_seconds", METRIC_GAUGE, "seconds", "",
+	"Delays of all ham of 30 days together.", write_report_wait},
+    {"greylag_report_pays", METRIC_GAUGE, NULL, "verdict",
+	"1 for whether greylisting pays: too-little (to tell), no-verdicts, nobody-leaves, "
+	"filter-does, or pays; 0 for the others.",
+	write_report_pays},
+    {"greylag_report_timestamp_seconds", METRIC_GAUGE, "seconds", "",
+	"When the report of 30 days was begun, in seconds since 1970.", write_report_made},
     {"greylag_expired_records", METRIC_COUNTER, NULL, "", "Records whose time was over.",
 	write_expired},
     {"greylag_expiry_timestamp_seconds", METRIC_GAUGE, "seconds", "",

@@ -6,6 +6,7 @@
 #include "policyd/http_assets.h"
 #include "policyd/http_chart.h"
 #include "policyd/http_charts.h"
+#include "policyd/http_report.h"
 #include "policyd/http_stats.h"
 #include "policyd/http_words.h"
 
@@ -356,6 +357,7 @@ http_page_render(const struct view *view, GString *out)
 	render_top(view, out);
 	render_classifier(view, out);
 	g_string_append(out, "</div>");
+	http_report_render(view, out);
 	render_store(view, out);
 	render_settings(view, out);
 	g_string_append(out, "</div><footer>greylagd ");

@@ -4,6 +4,11 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "policyd/http_report_json.h"
+
+/* Domains of the report that are told; "greylagctl report" has all. */
+#define REPORT_ROWS 20
+
 const enum setting http_shown_settings[] = {SETTING_GREYLIST_MODE, SETTING_GREYLIST_WHEN,
     SETTING_GREYLIST_DELAY, SETTING_GREYLIST_RETRY_WINDOW, SETTING_GREYLIST_LIFETIME,
     SETTING_GREYLIST_AUTO_WHITELIST_AFTER, SETTING_GREYLIST_IPV4_PREFIX,
@@ -310,6 +315,8 @@ http_stats_render(const struct view *view, GString *out)
 		top_json(view->top[STATS_NETWORKS]), "sender_domains",
 		top_json(view->top[STATS_DOMAINS])));
 	json_object_set_new(root, "triplets", triplets_json(view));
+	json_object_set_new(
+	    root, "report", view->report ? report_json(view->report, REPORT_ROWS) : json_null());
 	append_json(root, out);
 }
 

@@ -23,6 +23,7 @@ struct keeper {
 	struct policy *policy;
 	struct stats *stats;
 	struct census *census;
+	struct reporter *reporter;
 	char *uri, *password_file, *fallback;
 	struct store_options options;
 	struct store *store;
@@ -150,8 +151,11 @@ on_expire(struct ev_loop *loop G_GNUC_UNUSED, struct ev_timer *timer, int events
 	bool resting = keeper->space == 0 && keeper->cursor.length == 0 && keeper->last_pass &&
 		       keeper_now(keeper) - keeper->last_pass < PASS_INTERVAL;
 
-	if (keeper->store)
+	if (keeper->store) {
 		census_step(keeper->census, keeper->store, keeper_now(keeper));
+		reporter_step(keeper->reporter, keeper->store, keeper_now(keeper),
+		    policy_rules(keeper->policy)->greylist.retry_window);
+	}
 	if (!keeper->store || keeper->step_under_way || resting)
 		return;
 	keeper->step_under_way = true;
@@ -181,6 +185,7 @@ keeper_new(struct ev_loop *loop, const struct settings *settings, struct policy 
 	keeper->policy = policy;
 	keeper->stats = stats;
 	keeper->census = census_new();
+	keeper->reporter = reporter_new();
 	keeper->uri = g_strdup(settings_text(settings, SETTING_STORE_URI));
 	keeper->password_file = g_strdup(settings_text(settings, SETTING_STORE_PASSWORD_FILE));
 	keeper->fallback = g_strdup(settings_text(settings, SETTING_STORE_FALLBACK));
@@ -220,6 +225,7 @@ keeper_free(struct keeper *keeper)
 	}
 	policy_set_store(keeper->policy, NULL);
 	census_free(keeper->census);
+	reporter_free(keeper->reporter);
 	g_free(keeper->uri);
 	g_free(keeper->password_file);
 	g_free(keeper->fallback);
@@ -248,4 +254,10 @@ struct census_result
 keeper_census(const struct keeper *keeper)
 {
 	return census_result(keeper->census);
+}
+
+const struct report_result *
+keeper_report(const struct keeper *keeper)
+{
+	return reporter_result(keeper->reporter);
 }

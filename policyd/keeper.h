@@ -8,6 +8,7 @@
 #include "db/store.h"
 #include "lib/settings.h"
 #include "policyd/census.h"
+#include "policyd/reporter.h"
 #include "policyd/policy.h"
 #include "policyd/stats.h"
 
@@ -32,5 +33,7 @@ struct store *keeper_store(const struct keeper *keeper);
 uint64_t keeper_expired(const struct keeper *keeper);
 int64_t keeper_last_pass(const struct keeper *keeper);
 struct census_result keeper_census(const struct keeper *keeper);
+/* Valid until the loop goes on; NULL while none has been made. */
+const struct report_result *keeper_report(const struct keeper *keeper);
 
 #endif

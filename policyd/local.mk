@@ -19,6 +19,7 @@ policyd_libpolicy_a_SOURCES = \
 	policyd/http_host.c policyd/http_host.h \
 	policyd/http_metrics.c policyd/http_metrics.h \
 	policyd/http_page.c policyd/http_page.h \
+	policyd/http_report.c policyd/http_report.h \
 	policyd/http_report_json.c policyd/http_report_json.h \
 	policyd/http_stats.c policyd/http_stats.h \
 	policyd/http_words.c policyd/http_words.h \

@@ -119,6 +119,7 @@ view_take(const struct view_sources *sources, int64_t now, struct view *ret_view
 	    .expired = keeper_expired(sources->keeper),
 	    .last_pass = keeper_last_pass(sources->keeper),
 	    .census = keeper_census(sources->keeper),
+	    .report = keeper_report(sources->keeper),
 	    .error = stats_last_error(sources->stats),
 	};
 

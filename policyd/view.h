@@ -47,7 +47,8 @@ struct view {
 	uint64_t expired;
 	int64_t last_pass; /* of expiry; 0: none yet */
 	struct census_result census;
-	struct learned_counts learned; /* messages, by class */
+	const struct report_result *report; /* NULL: none has been made yet */
+	struct learned_counts learned;      /* messages, by class */
 	struct stats_error error;
 
 	GArray *top[STATS_TOPS]; /* struct sketch_item */

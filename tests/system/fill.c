@@ -9,11 +9,14 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 #include <glib.h>
 
 #include "classifier/verdicts.h"
+#include "db/deliveries.h"
 #include "policyd/decision.h"
+#include "policyd/domains.h"
 #include "policyd/histogram.h"
 #include "policyd/tally.h"
 
@@ -115,6 +118,79 @@ fill_verdicts(struct store *store, GRand *random, int64_t number)
 	verdicts_add(store, &verdicts, number * 3600, 0);
 }
 
+/* First attempts of a day by domain: four in five stay away, half of the others within 5 min. */
+static void
+fill_domains(struct store *store, GRand *random, int64_t day, unsigned n_domains)
+{
+	for (unsigned i = 0; i < n_domains; i++) {
+		g_autofree char *domain =
+		    g_strdup_printf("%s%u.example", i % 3 ? "customer" : "dept", i);
+		int32_t n = (int32_t)(2000 / (i + 1)) + g_rand_int_range(random, 0, 60),
+			back = n / 5;
+		const int32_t counts[DOMAINS_CELLS] = {n, back, back + n / 90, back * 3 / 4,
+		    back / 2, back / 4, 0, back / 4, back / 2, back * 3 / 4};
+		struct store_cell cells[DOMAINS_CELLS];
+		uint8_t key[DOMAINS_KEY_MAX];
+		struct store_call call = {0};
+		struct store_delta delta = {.space = STORE_DOMAINS,
+		    .key = {key, domains_key(day, domain, key)},
+		    .cells = cells,
+		    .n_cells = DOMAINS_CELLS,
+		    .expires = (day + DOMAINS_DAYS) * 86400};
+
+		for (uint32_t c = 0; c < DOMAINS_CELLS; c++)
+			cells[c] = (struct store_cell){c, STORE_ADD, counts[c]};
+		store_add_many(store, &delta, 1, &call);
+	}
+}
+
+/* A message of that day; some pools retry late, and from anywhere. */
+static void
+fill_delivery(struct store *store, const struct reputation_rules *rules, GRand *random, int64_t day)
+{
+	static const char *const pools[] = {"bigmail.example", "shop.example", "news.example", ""};
+	const char *pool = pools[g_rand_int_range(random, 0, G_N_ELEMENTS(pools))];
+	bool spam = !*pool && g_rand_int_range(random, 0, 3) > 0,
+	     waited = g_rand_int_range(random, 0, 3) == 0;
+	struct delivery_record d = {.time = day * 86400 + g_rand_int_range(random, 0, 80000),
+	    .client = {.family = ADDRESS_IPV4,
+		.bytes = {100, 64, 7, (uint8_t)g_rand_int(random)}},
+	    .name = {pool, strlen(pool)},
+	    .judged = spam ? DELIVERY_SPAM : DELIVERY_HAM};
+	uint32_t slowness = pool[0] == 's' ? 2000 : 240;
+	g_autofree char *domain =
+	    g_strdup_printf("customer%d.example", g_rand_int_range(random, 1, 3));
+	uint8_t digest[DELIVERY_KEY_SIZE];
+	struct store_call call = {0};
+
+	d.verdict = d.judged;
+	if (waited) {
+		d.greylist.contact = DELIVERY_FIRST;
+		d.greylist.delayed =
+		    61 + (uint32_t)(slowness * -log(g_rand_double_range(random, 1e-3, 1)));
+		d.greylist.offsets[1] = d.greylist.delayed;
+		d.greylist.n_offsets = 2;
+	}
+	delivery_add_recipient(&d, (struct store_bytes){domain, strlen(domain)}, 1);
+	for (size_t i = 0; i < sizeof digest; i++)
+		digest[i] = (uint8_t)g_rand_int(random);
+	delivery_note(store, rules, digest, &d, d.time, &call);
+	store_wait(store);
+}
+
+static void
+fill_report(struct store *store, GRand *random, int64_t today)
+{
+	struct settings *settings = settings_new();
+	struct reputation_rules rules = reputation_rules_of(settings);
+
+	for (int64_t day = today - 29; day <= today; day++)
+		fill_domains(store, random, day, 14);
+	for (unsigned i = 0; i < 400; i++)
+		fill_delivery(store, &rules, random, today - 1 - i % 20);
+	settings_free(settings);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -140,6 +216,7 @@ main(int argc, char **argv)
 		if (age < 60)
 			fill_verdicts(store, random, last - age);
 	}
+	fill_report(store, random, last / 24);
 	store_wait(store);
 	store_close(&store);
 	g_rand_free(random);

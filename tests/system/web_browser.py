@@ -125,6 +125,8 @@ def check_numbers(tap, browser, daemon):
     wait_for(same, 12)
     wrong = {k: v for k, v in check_numbers.seen.items() if v[0] != v[1]}
     tap.ok(len(check_numbers.seen) > 10 and not wrong, "the numbers on the page are those of /stats", wrong)
+    tap.ok(check_numbers.seen.get("report.all.first_attempts.count", (0,))[0] > 1000, "the report is among them",
+           check_numbers.seen.keys())
     tap.ok(check_numbers.seen["last_24_hours.deferred"][0] > 1000, "and they are those of the traffic",
            check_numbers.seen["last_24_hours.deferred"])
 

@@ -205,8 +205,36 @@ struct fixture {
 	struct settings *settings;
 	struct series *series, *verdicts;
 	struct stats *stats;
+	struct report_result *report;
 	struct view view;
 };
+
+/* Domains of recipients and of clients are as wicked as the rest. */
+static struct report_result *
+wicked_report(void)
+{
+	struct report_period period = report_period(30 * 86400, NOW, 86400);
+	struct report *report = report_new(&period);
+	struct report_result *result;
+	uint8_t key[DOMAINS_KEY_MAX], bytes[DELIVERY_RECORD_MAX], firsts[] = {0, 0, 1, 0};
+
+	report_add_day(report,
+	    &(struct store_bytes){key, domains_key(NOW / 86400 - 3, WICKED, key)},
+	    &(struct store_bytes){firsts, sizeof firsts});
+	for (uint8_t i = 0; i < 6; i++) {
+		struct delivery_record d = {.time = NOW - 1000,
+		    .client = {.family = ADDRESS_IPV4, .bytes = {192, 0, 2, i}},
+		    .name = {WICKED, strlen(WICKED)},
+		    .greylist = {.delayed = 900 + i, .n_offsets = 1, .offsets = {900 + i}}};
+
+		delivery_add_recipient(&d, d.name, 1);
+		report_add_delivery(
+		    report, &(struct store_bytes){bytes, delivery_encode(&d, bytes)});
+	}
+	result = report_result(report);
+	report_free(report);
+	return result;
+}
 
 static void
 fixture_set_up(struct fixture *f, gconstpointer data G_GNUC_UNUSED)
@@ -217,6 +245,7 @@ fixture_set_up(struct fixture *f, gconstpointer data G_GNUC_UNUSED)
 	struct sketch *sketch = sketch_new();
 
 	f->settings = settings_new();
+	f->report = wicked_report();
 	f->series = series_new(STORE_HOURS, TALLY_CELLS);
 	f->verdicts = series_new(STORE_VERDICTS, VERDICTS_CELLS);
 	f->stats = stats_new(NOW);
@@ -252,6 +281,7 @@ fixture_set_up(struct fixture *f, gconstpointer data G_GNUC_UNUSED)
 	    .have_store = true,
 	    .store = {.driver = WICKED},
 	    .error = {.at = NOW},
+	    .report = f->report,
 	};
 	g_strlcpy(f->view.error.what, WICKED, sizeof f->view.error.what);
 	for (int i = 0; i < STATS_TOPS; i++)
@@ -264,6 +294,7 @@ static void
 fixture_tear_down(struct fixture *f, gconstpointer data G_GNUC_UNUSED)
 {
 	view_clear(&f->view);
+	report_result_free(f->report);
 	settings_free(f->settings);
 	series_free(f->series);
 	series_free(f->verdicts);
@@ -324,7 +355,36 @@ json_is_valid_whatever_is_in_it(struct fixture *f, gconstpointer data G_GNUC_UNU
 	g_assert_cmpint(
 	    json_integer_value(json_object_get(json_object_get(root, "last_24_hours"), "deferred")),
 	    ==, 97);
+	domains = json_object_get(json_object_get(root, "report"), "domains");
+	g_assert_cmpstr(
+	    json_string_value(json_object_get(json_array_get(domains, 0), "domain")), ==, valid);
+	domains = json_object_get(json_object_get(root, "report"), "worth_whitelisting");
+	g_assert_cmpstr(
+	    json_string_value(json_object_get(json_array_get(domains, 0), "domain")), ==, valid);
 	json_decref(root);
+}
+
+static void
+report_is_told_everywhere(struct fixture *f, gconstpointer data G_GNUC_UNUSED)
+{
+	g_autoptr(GString) out = g_string_new(NULL);
+
+	http_page_render(&f->view, out);
+	g_assert_nonnull(strstr(out->str, "data-stat=\"report.all.first_attempts.count\">256<"));
+	g_assert_nonnull(strstr(out->str, "Greylisting pays: of the 256"));
+	metrics_render(&f->view, METRICS_OPENMETRICS, g_string_truncate(out, 0));
+	g_assert_nonnull(
+	    strstr(out->str, "\ngreylag_report_first_attempts{outcome=\"never-returned\"} 256\n"));
+	g_assert_nonnull(
+	    strstr(out->str, "\ngreylag_report_delayed_messages{verdict=\"ham\"} 6\n"));
+	g_assert_nonnull(
+	    strstr(out->str, "\ngreylag_report_ham_delay_seconds{within=\"1\"} 905\n"));
+	/* Before the first walk there is nothing to tell, and nothing is told. */
+	f->view.report = NULL;
+	metrics_render(&f->view, METRICS_OPENMETRICS, g_string_truncate(out, 0));
+	g_assert_null(strstr(out->str, "\ngreylag_report_pays{"));
+	http_page_render(&f->view, g_string_truncate(out, 0));
+	g_assert_nonnull(strstr(out->str, "Not counted yet"));
 }
 
 static json_int_t
@@ -564,6 +624,7 @@ main(int argc, char **argv)
 	    {"/http/nothing-from-mail-gets-out-of-html", nothing_gets_out_of_html},
 	    {"/http/json-is-valid-whatever-is-in-it", json_is_valid_whatever_is_in_it},
 	    {"/http/json-has-the-verdicts", json_has_the_verdicts},
+	    {"/http/report-is-told-everywhere", report_is_told_everywhere},
 	    {"/http/cut-offs-are-marked", cutoffs_are_marked},
 	    {"/http/openmetrics-labels-are-escaped", labels_are_escaped},
 	};

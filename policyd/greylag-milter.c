@@ -43,8 +43,12 @@
 /* One that lived so many seconds is no further one. */
 #define GOOD_LIFE 300
 
-/* What a child is told. */
+/* What a child is told that shall leave; one that shall stop sees the end of its pipe. */
 #define WORD_LEAVE 'l'
+
+/* So often, a tenth of a second apart, the socket is tried: a predecessor's child may have it yet.
+ */
+#define OPEN_TRIES 20
 
 struct arguments {
 	char *config;
@@ -154,8 +158,8 @@ obey(gpointer data)
 	do
 		n = read(s->word, &word, 1);
 	while (n < 0 && errno == EINTR);
-	milter_stop_accepting();
-	if (n == 1 && word == WORD_LEAVE)
+	milter_stop_accepting(n <= 0);
+	if (n > 0)
 		wait_until_none(milter_connections, LEAVE_TIME);
 	wait_until_none(milter_messages, DRAIN_TIME);
 	milter_service_stop(s->service);
@@ -408,6 +412,20 @@ open_log(const struct master *m, GError **error)
 	    (enum log_level)settings_number(m->settings, SETTING_LOG_LEVEL), error);
 }
 
+static bool
+open_socket(const struct master *m, GError **error)
+{
+	const char *address = settings_text(m->settings, SETTING_MILTER_LISTEN);
+	mode_t mode = (mode_t)settings_number(m->settings, SETTING_MILTER_SOCKET_MODE);
+
+	for (int i = 1; i < OPEN_TRIES; i++) {
+		if (milter_open(address, mode, NULL))
+			return true;
+		g_usleep(100000);
+	}
+	return milter_open(address, mode, error);
+}
+
 /* What needs privileges or may fail, before the work begins. */
 static bool
 prepare(struct master *m, GError **error)
@@ -417,8 +435,7 @@ prepare(struct master *m, GError **error)
 		return false;
 	privileges_raise_files(
 	    (unsigned)settings_number(m->settings, SETTING_MILTER_MAX_CONNECTIONS) + OTHER_FILES);
-	if (!milter_open(settings_text(m->settings, SETTING_MILTER_LISTEN),
-		(mode_t)settings_number(m->settings, SETTING_MILTER_SOCKET_MODE), error))
+	if (!open_socket(m, error))
 		return false;
 	if (!privileges_drop(settings_text(m->settings, SETTING_POLICY_USER),
 		settings_text(m->settings, SETTING_STORE_URI), "", error))

@@ -511,7 +511,7 @@ is_listening(int fd)
 /* libmilter knows one way to stop, which cuts all connections. So the socket is taken out of its
  * hands: in the descriptor's place comes one on which nothing ever happens. */
 void
-milter_stop_accepting(void)
+milter_stop_accepting(bool for_all)
 {
 	int silent[2]; /* both ends stay open */
 
@@ -519,6 +519,8 @@ milter_stop_accepting(void)
 		return;
 	for (int fd = STDERR_FILENO + 1; fd < DESCRIPTORS; fd++)
 		if (is_listening(fd)) {
+			if (for_all)
+				shutdown(fd, SHUT_RDWR);
 			dup2(silent[0], fd);
 			return;
 		}

@@ -38,8 +38,9 @@ void milter_close(const char *address);
  * libmilter cannot. */
 bool milter_serve(const struct milter_options *options);
 
-/* From any thread: connections that wait are left to another process with the same socket. */
-void milter_stop_accepting(void);
+/* From any thread. Connections that wait are left to another process with the same socket; with
+ * FOR_ALL none accepts any more, and the address is free. */
+void milter_stop_accepting(bool for_all);
 
 /* Connections that are open, and messages that are on their way in. */
 unsigned milter_connections(void);

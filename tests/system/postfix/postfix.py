@@ -58,6 +58,48 @@ discard unix - - n - - discard
 """
 
 
+DOVECOT = """
+base_dir = {folder}/dovecot/run
+state_dir = {folder}/dovecot/state
+protocols =
+ssl = no
+log_path = {folder}/dovecot/log
+auth_mechanisms = plain
+disable_plaintext_auth = no
+passdb {{
+  driver = passwd-file
+  args = {folder}/dovecot/users
+}}
+userdb {{
+  driver = static
+  args = uid=nobody gid=nogroup home=/nonexistent
+}}
+service auth {{
+  unix_listener {folder}/queue/private/auth {{
+    mode = 0660
+    user = postfix
+    group = postfix
+  }}
+}}
+"""
+
+
+class Child:
+    """A process that the test ends."""
+
+    def __init__(self, process):
+        self.process = process
+
+    def kill(self):
+        if self.process.poll() is None:
+            self.process.terminate()
+            try:
+                self.process.wait(timeout=10)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+
+
 class Postfix:
     """Started with further lines of main.cf. Lies in tap.daemons, which stops it."""
 
@@ -84,6 +126,19 @@ class Postfix:
     def path(self, name):
         return os.path.join(self.folder, name)
 
+    def start_dovecot(self, user, password):
+        """Its authentication alone, with one user; for smtpd_sasl_path = private/auth."""
+        os.makedirs(self.path("dovecot"))
+        os.makedirs(self.path("queue/private"), exist_ok=True)
+        with open(self.path("dovecot/users"), "w") as f:
+            f.write(f"{user}:{{PLAIN}}{password}\n")
+        with open(self.path("dovecot/dovecot.conf"), "w") as f:
+            f.write(DOVECOT.format(folder=self.folder))
+        dovecot = subprocess.Popen(["dovecot", "-F", "-c", self.path("dovecot/dovecot.conf")],
+                                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self.tap.daemons.append(Child(dovecot))
+        wait_until(lambda: os.path.exists(self.path("queue/private/auth")))
+
     def listens(self):
         try:
             connect(("127.0.0.1", self.port)).close()
@@ -102,13 +157,14 @@ class Postfix:
         return len([f for f in glob.glob(self.path("queue/hold/**"), recursive=True) if os.path.isfile(f)])
 
     def client(self, address="192.0.2.1", name="[UNAVAILABLE]", login=None, helo="client.example.org"):
-        """An SMTP session that Postfix takes for one of another client, perhaps of a user who has logged in."""
+        """An SMTP session that Postfix takes for one of another client, perhaps of a user who logs in: (name, password)."""
         smtp = smtplib.SMTP("127.0.0.1", self.port, helo, timeout=60)
         smtp.ehlo()
-        words = f"NAME={name} ADDR={address}" + (f" LOGIN={login}" if login else "")
-        code, text = smtp.docmd("XCLIENT", words)
+        code, text = smtp.docmd("XCLIENT", f"NAME={name} ADDR={address}")
         assert code == 220, (code, text)
         smtp.ehlo()
+        if login:
+            smtp.login(*login)
         return smtp
 
     def send(self, message, sender="sender@example.org", recipients=("al@example.net",), **client):

@@ -6,6 +6,7 @@ SYSTEM_TESTS = \
 	tests/system/greylagctl.sh \
 	tests/system/life.py \
 	tests/system/milter.py \
+	tests/system/milter_postfix.py \
 	tests/system/postfix.sh \
 	tests/system/protocol.py \
 	tests/system/redis.py \

@@ -42,8 +42,8 @@ class World:
             tap, "smtpd_recipient_restrictions = permit_mynetworks, permit_sasl_authenticated, reject_unauth_destination,",
             f"    check_policy_service {{ inet:127.0.0.1:{self.greylagd.port}, timeout=10s, default_action=DUNNO }}",
             f"smtpd_milters = inet:127.0.0.1:{self.dkim_port} inet:127.0.0.1:{self.milter.port}",
-            "smtpd_sasl_auth_enable = yes", "smtpd_sasl_type = dovecot", "smtpd_sasl_path = private/auth")
-        self.postfix.start_dovecot(*USER)
+            "smtpd_sasl_auth_enable = yes", "smtpd_sasl_type = dovecot", "smtpd_sasl_path = private/auth",
+            user=USER)
 
     def start_dkim(self):
         """OpenDKIM, which signs for signed.example what comes from 127.0.0.1, and verifies all else by a DNS server of the test's."""

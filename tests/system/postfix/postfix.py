@@ -101,9 +101,10 @@ class Child:
 
 
 class Postfix:
-    """Started with further lines of main.cf. Lies in tap.daemons, which stops it."""
+    """Started with further lines of main.cf, and with a Dovecot for USER: (name, password). Lies in tap.daemons,
+    which stops it."""
 
-    def __init__(self, tap, *lines):
+    def __init__(self, tap, *lines, user=None):
         self.tap = tap
         self.port = free_port()
         self.folder = tap.path("postfix")
@@ -120,6 +121,8 @@ class Postfix:
         with open(self.path("conf/master.cf"), "w") as f:
             f.write(MASTER.format(**values))
         tap.daemons.insert(0, self)
+        if user:
+            self.start_dovecot(*user)
         self.out = subprocess.run(["postfix", "-c", self.config, "start"], capture_output=True, text=True)
         wait_until(self.listens)
 

@@ -132,7 +132,8 @@ class Postfix:
     def start_dovecot(self, user, password):
         """Its authentication alone, with one user; for smtpd_sasl_path = private/auth."""
         os.makedirs(self.path("dovecot"))
-        os.makedirs(self.path("queue/private"), exist_ok=True)
+        os.mkdir(self.path("queue/private"), 0o700)
+        shutil.chown(self.path("queue/private"), "postfix")
         with open(self.path("dovecot/users"), "w") as f:
             f.write(f"{user}:{{PLAIN}}{password}\n")
         with open(self.path("dovecot/dovecot.conf"), "w") as f:

@@ -54,6 +54,11 @@ TESTS += tests/unit/test_decision
 tests_unit_test_decision_SOURCES = tests/unit/test_decision.c
 tests_unit_test_decision_LDADD = $(POLICYD_LIBS)
 
+check_PROGRAMS += tests/unit/test_milter
+TESTS += tests/unit/test_milter
+tests_unit_test_milter_SOURCES = tests/unit/test_milter.c
+tests_unit_test_milter_LDADD = $(MILTER_PARTS)
+
 check_PROGRAMS += tests/unit/test_messages
 TESTS += tests/unit/test_messages
 tests_unit_test_messages_SOURCES = tests/unit/test_messages.c

@@ -162,6 +162,7 @@ print_classifier(const struct view *view, const struct spans *spans)
 	    {"judged spam", VERDICTS_SPAM},
 	    {"judged ham", VERDICTS_HAM},
 	    {"unsure", VERDICTS_UNSURE},
+	    {"without a verdict", VERDICTS_FAILED},
 	    {"learned as spam", VERDICTS_LEARNED_SPAM},
 	    {"learned as ham", VERDICTS_LEARNED_HAM},
 	    {"moved to the other class", VERDICTS_MOVED},

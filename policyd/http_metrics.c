@@ -403,6 +403,12 @@ write_moved(struct metrics_writer *w, const struct view *view)
 }
 
 static void
+write_failed(struct metrics_writer *w, const struct view *view)
+{
+	plain(w, series_grown(view->verdicts, VERDICTS_FAILED));
+}
+
+static void
 write_scores(struct metrics_writer *w, const struct view *view)
 {
 	double sum = (double)series_grown(view->verdicts, VERDICTS_SCORE_SUM) / 1000;
@@ -595,13 +601,16 @@ const struct metric_row http_metrics[] = {
     {"greylag_trained_messages", METRIC_GAUGE, NULL, "class",
 	"Messages that the classifier has learned, by class: spam or ham.", write_learned},
     {"greylag_classifier_verdicts", METRIC_COUNTER, NULL, "verdict",
-	"Verdicts of greylag filter: ham, spam or unsure.", write_verdicts},
+	"Verdicts of greylag-milter and greylag filter: ham, spam or unsure.", write_verdicts},
     {"greylag_classifier_trained", METRIC_COUNTER, NULL, "class",
 	"Messages that were learned, by class: spam or ham.", write_trained},
     {"greylag_classifier_moved", METRIC_COUNTER, NULL, "",
 	"Messages that were learned as one class after the other.", write_moved},
     {"greylag_classifier_score", METRIC_HISTOGRAM, NULL, "le",
-	"Spam scores, from 0 to 1, of the mail that greylag filter judged.", write_scores},
+	"Spam scores, from 0 to 1, of the mail that was judged.", write_scores},
+    {"greylag_classifier_failures", METRIC_COUNTER, NULL, "",
+	"Mail that greylag-milter let in without a verdict, since none could be had.",
+	write_failed},
     {"greylag_http_connections", METRIC_GAUGE, NULL, "", "Open HTTP connections.",
 	write_http_connections},
     {"greylag_http_requests", METRIC_COUNTER, NULL, "", "HTTP requests.", write_http_requests},

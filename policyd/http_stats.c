@@ -195,12 +195,13 @@ classifier_json(const struct view *view)
 static json_t *
 judged_json(const struct judged *j)
 {
-	return json_pack("{s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:o}", "start",
+	return json_pack("{s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "start",
 	    (json_int_t)(j->first * 3600), "hours", (json_int_t)j->hours, "spam",
 	    whole(j->cells[VERDICTS_SPAM]), "ham", whole(j->cells[VERDICTS_HAM]), "unsure",
 	    whole(j->cells[VERDICTS_UNSURE]), "trained_spam",
 	    whole(j->cells[VERDICTS_LEARNED_SPAM]), "trained_ham",
-	    whole(j->cells[VERDICTS_LEARNED_HAM]), "moved", whole(j->cells[VERDICTS_MOVED]));
+	    whole(j->cells[VERDICTS_LEARNED_HAM]), "moved", whole(j->cells[VERDICTS_MOVED]),
+	    "failed", whole(j->cells[VERDICTS_FAILED]));
 }
 
 static json_t *

@@ -25,6 +25,11 @@ tests_fuzz_fuzz_envelope_SOURCES = tests/fuzz/fuzz_envelope.c $(FUZZ_DRIVER)
 tests_fuzz_fuzz_envelope_LDADD = $(POLICYD_LIBS)
 tests_fuzz_fuzz_envelope_LDFLAGS = $(LINK_FUZZ)
 
+FUZZ_TARGETS += tests/fuzz/fuzz_milter
+tests_fuzz_fuzz_milter_SOURCES = tests/fuzz/fuzz_milter.c $(FUZZ_DRIVER)
+tests_fuzz_fuzz_milter_LDADD = $(MILTER_PARTS)
+tests_fuzz_fuzz_milter_LDFLAGS = $(LINK_FUZZ)
+
 FUZZ_TARGETS += tests/fuzz/fuzz_protocol
 tests_fuzz_fuzz_protocol_SOURCES = tests/fuzz/fuzz_protocol.c $(FUZZ_DRIVER)
 tests_fuzz_fuzz_protocol_LDADD = $(POLICYD_LIBS)

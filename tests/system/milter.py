@@ -3,7 +3,7 @@
 import os, random, re, signal, struct, subprocess, sys, threading, time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from policy import BUILD, SOURCE, Tap, sanitized, wait_until
+from policy import BUILD, GREYLAGCTL, SOURCE, Daemon, Tap, sanitized, wait_until
 from mta import MILTER, PROTOCOL, Closed, Milter, Mta, deliver, field, packet, removed, split, z
 
 GREYLAG = os.path.join(BUILD, "classifier", "greylag")
@@ -20,6 +20,11 @@ def train(tap, store="store"):
     out = subprocess.run([GREYLAG, "train", "-d", tap.path(store), "--ham", f"{DATA}/ham", "--spam", f"{DATA}/spam"],
                          capture_output=True, text=True)
     assert out.returncode == 0, out.stderr
+
+
+def status(tap, store):
+    return subprocess.run([GREYLAGCTL, "-c", tap.path("empty.conf"), "-o", f"store.uri=lmdb:{tap.path(store)}", "status"],
+                          capture_output=True, text=True).stdout
 
 
 def verdict(changes):
@@ -234,6 +239,11 @@ def faults(tap):
     answer, changes = deliver(milter.address, with_fields(spam, b"X-Greylag: ham"))
     tap.equal((answer, verdict(changes), removed(changes)), ("continue", "error", [1]), "without a store: let in, marked")
     tap.ok(wait_until(lambda: "garbage" in milter.log()), "and the log says why", milter.log())
+    os.remove(os.path.join(tap.path("garbage"), "token.mdb"))
+    train(tap, "garbage")
+    tap.ok(wait_until(lambda: deliver_verdict(milter, spam) == "spam"), "as soon as there is a store it is judged by")
+    tap.ok(wait_until(lambda: re.search(r"without a verdict\s+[1-9]", status(tap, "garbage"))), "and what was let in is counted",
+           status(tap, "garbage"))
     milter.kill()
 
     train(tap, "damaged")
@@ -255,6 +265,28 @@ def learning(tap):
     train(tap, "fresh")
     tap.ok(wait_until(lambda: deliver_verdict(milter, spam) == "spam", 5), "what was learned meanwhile is in force")
     milter.kill()
+
+
+def first_timers(tap):
+    """Greylisting by content: what is not ham is put off at the end of DATA, once."""
+    daemon = Daemon(tap, "observing", "greylist.mode=observe", "greylist.delay=2s", store=tap.path("store")).start()
+    milter = Milter(tap, "milter.first_timers=tempfail", "greylist.delay=2s")
+    spam, ham = sample("spam-new.eml"), sample("ham-new.eml")
+
+    def attempt(message, sender):
+        assert daemon.ask("192.0.2.1", sender, "al@example.net") == "DUNNO"
+        answer, changes = deliver(milter.address, message, sender=sender)
+        return answer.split()[0], verdict(changes)
+    tap.equal(attempt(ham, "first@example.org"), ("continue", "ham"), "ham of a first-timer is let in")
+    tap.equal(attempt(spam, "second@example.org")[0], "451", "spam of a first-timer is put off")
+    tap.equal(attempt(spam, "second@example.org")[0], "451", "and when it comes again too early")
+    time.sleep(2.2)
+    tap.equal(attempt(spam, "second@example.org"), ("continue", "spam"), "when it comes again it is let in")
+    tap.equal(attempt(spam, "first@example.org"), ("continue", "spam"), "so is spam of who has been there before")
+    tap.equal(deliver(milter.address, spam, sender="unknown@example.org")[0], "continue",
+              "and of whom greylisting knows nothing")
+    milter.kill()
+    daemon.kill()
 
 
 def life(tap):
@@ -335,9 +367,8 @@ def load(tap):
         thread.join()
     tap.equal(wrong, [], "fifty connections at a time get each its own verdicts")
     milter.stop()
-    out = subprocess.run([os.path.join(BUILD, "policyd", "greylagctl"), "-c", tap.path("empty.conf"), "-o",
-                          f"store.uri=lmdb:{tap.path('store')}", "status"], capture_output=True, text=True).stdout
-    return out
+    counted = status(tap, "store")
+    tap.ok(re.search(r"judged spam\s+1[0-9][0-9]", counted), "verdicts are counted for the statistics", counted)
 
 
 with Tap() as tap:
@@ -353,9 +384,9 @@ with Tap() as tap:
     actions(tap)
     large(tap)
     learning(tap)
+    first_timers(tap)
     faults(tap)
     life(tap)
-    counted = load(tap)
-    tap.ok(re.search(r"judged spam\s+1[0-9][0-9]", counted), "verdicts are counted for the statistics", counted)
+    load(tap)
     tap.ok(not re.search(r"ERROR: AddressSanitizer|runtime error:", "".join(d.log() for d in tap.daemons)),
            "the sanitizers found nothing")

@@ -40,6 +40,9 @@
 #define PATIENCE_FIRST 10
 #define PATIENCE_MAX   160
 
+/* Microseconds until one that ended at once is followed by another. */
+#define RESTART_PAUSE 200000
+
 /* One that lived so many seconds is no further one. */
 #define GOOD_LIFE 300
 
@@ -174,6 +177,7 @@ serve(const struct settings *settings, struct rules *rules, unsigned patience, i
 	struct milter_budget budget = {
 	    .limit = (size_t)settings_number(settings, SETTING_MILTER_MAX_MEMORY)};
 	struct service s = {.word = word};
+	bool served;
 	struct milter_options options = {
 	    .max_connections = (unsigned)settings_number(settings, SETTING_MILTER_MAX_CONNECTIONS),
 	    /* As far as canonical_read() looks, and a byte to tell that there is more. */
@@ -185,11 +189,11 @@ serve(const struct settings *settings, struct rules *rules, unsigned patience, i
 	s.service = milter_service_new(settings, rules, patience);
 	options.context = s.service;
 	g_thread_unref(g_thread_new("obey", obey, &s));
-	milter_serve(&options);
-	/* Somebody has told this process to stop, not the master. */
+	/* True once somebody has told this process to stop, not the master. */
+	served = milter_serve(&options);
 	milter_service_stop(s.service);
 	log_flush();
-	_exit(EXIT_SUCCESS);
+	_exit(served ? EXIT_SUCCESS : EXIT_FAILURE);
 }
 
 /* -- the master -- */
@@ -326,6 +330,8 @@ child_ended(struct master *m, int status)
 	    "seconds",
 	    WIFSIGNALED(status) ? "signal" : "status",
 	    WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status), m->patience);
+	if (lived == 0)
+		g_usleep(RESTART_PAUSE);
 	if (!start_child(m))
 		log_line(LOG_LEVEL_ERROR, "cannot start a process: %s", g_strerror(errno));
 }

@@ -16,9 +16,9 @@
 #include "lib/log.h"
 #include "policyd/listener.h"
 
-/* Seconds that libmilter waits for the mail server's next words; smtpd's own limit is 300, and at
- * 3600 it closes a connection in any case. */
-#define TIMEOUT 4000
+/* Seconds that libmilter waits for the mail server's next words: while a client sends a message,
+ * all of which comes at its end, that may be long. */
+#define TIMEOUT 7200
 
 #define BACKLOG 200
 

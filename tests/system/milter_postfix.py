@@ -218,6 +218,12 @@ def own_users(world):
               "others in the domain's name do")
 
 
+    code, text = world.send(letter, recipients=["do@other.example"], address="127.0.0.77", sender="al@example.net")
+    tap.equal(code, 250, "a host of an own network writes for a user who has a mailbox here")
+    world.settle()
+    tap.equal(world.send(HAM, sender="do@other.example", address="198.51.100.9")[0], 250, "that teaches, too")
+
+
 def signatures(world):
     tap = world.tap
     signed = world.sign(b"From: news@signed.example\n" + HAM.split(b"\n", 1)[1] if HAM.startswith(b"From:") else

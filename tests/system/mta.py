@@ -45,8 +45,9 @@ class Closed(Exception):
 class Mta:
     """One connection. deliver() gives what became of a message."""
 
-    def __init__(self, address, actions=ACTIONS, protocol=PROTOCOL):
+    def __init__(self, address, actions=ACTIONS, protocol=PROTOCOL, patience=PATIENCE):
         self.socket = connect(address)
+        self.socket.settimeout(patience)
         if not isinstance(address, str):
             self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.rest = b""
@@ -162,9 +163,9 @@ class Mta:
         self.socket.close()
 
 
-def deliver(address, message, client=None, **envelope):
+def deliver(address, message, client=None, patience=PATIENCE, **envelope):
     """One message over a connection of its own: (verdict, changes)."""
-    mta = Mta(address)
+    mta = Mta(address, patience=patience)
     mta.connect(**(client or {}))
     mta.helo()
     result = mta.message(message, **envelope)

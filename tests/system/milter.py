@@ -325,6 +325,7 @@ def life(tap):
     message.helo()
     message.envelope()
     message.fields(split(spam)[0])
+    time.sleep(0.5)  # nothing of that is answered
     milter.signal(signal.SIGTERM)
     time.sleep(0.3)
     message.body(split(spam)[1])

@@ -163,7 +163,8 @@ bool store_become_owner(const char *uri, GError **error);
 bool store_act_as_owner(const char *uri, GError **error);
 void store_act_as_self(void);
 
-/* The store at URI is a server's: reads complete after their call, and scans go in no order. */
+/* The store at URI is a server's: reads complete after their call, and scans go in no
+ * order, but those of slots and memory. */
 bool store_is_shared(const char *uri);
 
 /* The store's own secret for lib/keyedhash, made with the store. */

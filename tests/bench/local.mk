@@ -34,4 +34,9 @@ CORPUS = build/corpus/index
 bench-accuracy: classifier/greylag$(EXEEXT)
 	python3 $(srcdir)/tests/bench/accuracy.py --build . $(CORPUS) $(CASES)
 
-.PHONY: bench bench-accuracy bench-harm bench-milter
+# Training into Redis, beside rspamd.
+EXTRA_DIST += tests/bench/redis_train.py
+bench-redis: classifier/greylag$(EXEEXT)
+	python3 $(srcdir)/tests/bench/redis_train.py --build . --latency $(CORPUS)
+
+.PHONY: bench bench-redis bench-accuracy bench-harm bench-milter

@@ -11,7 +11,7 @@ its manual says. greylag gets it by "greylag train --ham ...
 ratios; the best of so many runs. --latency adds how long another client of the server had to wait while greylag
 trained.
 """
-import argparse, json, os, re, shutil, signal, socket, subprocess, sys, tempfile, threading, time
+import argparse, json, os, re, resource, shutil, signal, socket, subprocess, sys, tempfile, threading, time
 
 PORTS = {"rspamd redis": 21401, "greylag redis": 21402, "controller": 21411}
 PASSWORD = "bench"
@@ -27,6 +27,21 @@ def wait_for(port, process):
                 sys.exit(f"{process.args[0]} ended with status {process.returncode}")
             time.sleep(0.05)
     sys.exit(f"{process.args[0]} does not listen")
+
+
+def cpu_of(parent):
+    """Seconds of a process and those that it has started."""
+    ticks, pids = 0, [parent]
+    while pids:
+        pid = pids.pop()
+        try:
+            with open(f"/proc/{pid}/stat") as f:
+                ticks += sum(map(int, f.read().rsplit(") ", 1)[1].split()[11:13]))
+            with open(f"/proc/{pid}/task/{pid}/children") as f:
+                pids += f.read().split()
+        except FileNotFoundError:
+            pass
+    return ticks / os.sysconf("SC_CLK_TCK")
 
 
 class Redis:
@@ -49,6 +64,9 @@ class Redis:
 
     def memory(self):
         return self.info("memory", "used_memory")
+
+    def cpu(self):
+        return cpu_of(self.process.pid)
 
     def clear(self):
         self.ask("FLUSHALL")
@@ -141,10 +159,10 @@ def read_index(path):
 
 def train_rspamd(rspamd, redis, corpus):
     redis.clear()
-    start = time.monotonic()
+    start, cpu = time.monotonic(), redis.cpu() + cpu_of(rspamd.process.pid)
     learned = sum(rspamd.learn(label, corpus[label]) for label in ("ham", "spam"))
     return {"learned": learned, "seconds": time.monotonic() - start, "bytes": redis.memory() - redis.empty,
-            "tokens": None}
+            "cpu": redis.cpu() + cpu_of(rspamd.process.pid) - cpu}
 
 
 def train_greylag(build, redis, corpus, latency):
@@ -152,22 +170,24 @@ def train_greylag(build, redis, corpus, latency):
     store = f"redis://127.0.0.1:{redis.port}"
     greylag = [os.path.join(build, "classifier", "greylag"), "-c", "/dev/null", "-d", store]
     probe = Latency(redis.port) if latency else None
-    start = time.monotonic()
+    start, cpu, own = time.monotonic(), redis.cpu(), resource.getrusage(resource.RUSAGE_CHILDREN)
     out = subprocess.run([*greylag, "train", "--ham", *corpus["ham"], "--spam", *corpus["spam"]],
                          capture_output=True, text=True)
     seconds = time.monotonic() - start
+    done = resource.getrusage(resource.RUSAGE_CHILDREN)
+    cpu = redis.cpu() - cpu + done.ru_utime + done.ru_stime - own.ru_utime - own.ru_stime
     waited = probe.stop() if probe else None
     if out.returncode:
         sys.exit(out.stderr)
     shown = json.loads(subprocess.run([*greylag, "status", "--json"], capture_output=True, text=True).stdout)
     return {"learned": int(re.match(r"trained (\d+)", out.stdout).group(1)), "seconds": seconds,
-            "bytes": redis.memory() - redis.empty, "tokens": shown["tokens"], "waited": waited}
+            "bytes": redis.memory() - redis.empty, "tokens": shown["tokens"], "waited": waited, "cpu": cpu}
 
 
 def show(name, result):
-    tokens = f", about {result['tokens']} tokens" if result["tokens"] else ""
+    tokens = f", about {result['tokens']} tokens" if result.get("tokens") else ""
     print(f"{name:8} {result['learned']} messages learned in {result['seconds']:.1f} s "
-          f"({result['learned'] / result['seconds']:.0f} a second), used_memory {result['bytes'] / 1e6:.1f} MB{tokens}")
+          f"({result['learned'] / result['seconds']:.0f} a second, {result['cpu']:.1f} s of CPU time with the server's), used_memory {result['bytes'] / 1e6:.1f} MB{tokens}")
     if result.get("waited"):
         print("         meanwhile PING took a median of %.1f ms, 99 %% at most %.1f ms, once %.1f ms" % tuple(result["waited"]))
 
@@ -202,7 +222,9 @@ def main():
     for name, result in best.items():
         show(name, result)
     speed = {name: result["learned"] / result["seconds"] for name, result in best.items()}
+    cpu = {name: result["learned"] / min(one["cpu"] for one in results[name]) for name, result in best.items()}
     print(f"greylag learns {speed['greylag'] / speed['rspamd']:.1f} times as fast, "
+          f"{cpu['greylag'] / cpu['rspamd']:.1f} times as many messages a second of CPU time, "
           f"in {best['greylag']['bytes'] / best['rspamd']['bytes']:.2f} of the memory")
 
 

@@ -23,20 +23,20 @@ static const struct store_driver *const drivers[] = {
 };
 
 const struct store_space_info store_spaces[STORE_SPACES] = {
-    [STORE_TRIPLETS] = {"triplets", STORE_POLICY, false, true},
-    [STORE_CLIENTS] = {"clients", STORE_POLICY, false, true},
-    [STORE_ALLOWED] = {"allowed", STORE_POLICY, false, true},
-    [STORE_HOURS] = {"hours", STORE_POLICY, true, true},
-    [STORE_TOKENS] = {"tokens", STORE_TOKEN, true, false},
-    [STORE_SLOTS] = {"slots", STORE_TOKEN, true, false},
-    [STORE_MESSAGES] = {"messages", STORE_TOKEN, false, false},
-    [STORE_MEMORY] = {"memory", STORE_TOKEN, false, false},
-    [STORE_MODEL] = {"model", STORE_TOKEN, false, false},
-    [STORE_VERDICTS] = {"verdicts", STORE_TOKEN, true, true},
+    [STORE_TRIPLETS] = {"triplets", STORE_POLICY, false, true, 0},
+    [STORE_CLIENTS] = {"clients", STORE_POLICY, false, true, 0},
+    [STORE_ALLOWED] = {"allowed", STORE_POLICY, false, true, 0},
+    [STORE_HOURS] = {"hours", STORE_POLICY, true, true, 0},
+    [STORE_TOKENS] = {"tokens", STORE_TOKEN, true, false, 0},
+    [STORE_SLOTS] = {"slots", STORE_TOKEN, true, false, 0},
+    [STORE_MESSAGES] = {"messages", STORE_TOKEN, false, false, 0},
+    [STORE_MEMORY] = {"memory", STORE_TOKEN, false, false, 0},
+    [STORE_MODEL] = {"model", STORE_TOKEN, false, false, 0},
+    [STORE_VERDICTS] = {"verdicts", STORE_TOKEN, true, true, 0},
     [STORE_REPUTATION] = {"reputation", STORE_TOKEN, false, true, 2000000},
     [STORE_DELIVERIES] = {"deliveries", STORE_TOKEN, false, true, 2000000},
-    [STORE_DOMAINS] = {"domains", STORE_POLICY, true, true},
-    [STORE_JOURNAL] = {"journal", STORE_POLICY, false, true},
+    [STORE_DOMAINS] = {"domains", STORE_POLICY, true, true, 0},
+    [STORE_JOURNAL] = {"journal", STORE_POLICY, false, true, 0},
 };
 
 const char *

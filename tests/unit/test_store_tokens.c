@@ -603,6 +603,7 @@ test_damaged_page(struct fixture *f, gconstpointer data G_GNUC_UNUSED)
 	g_autofree char *said =
 	    redis_server_ask(&server, "SET", "greylag:{token}:slots:p", "\xff!", NULL);
 
+	g_assert_cmpstr(said, ==, "OK");
 	store_get(f->store, STORE_SLOTS, bytes("p"), 0, on_value, &got);
 	store_add_many(f->store, &delta, 1, &call);
 	store_wait(f->store);

@@ -277,6 +277,7 @@ source_counts(
 
 /* The slots of one page among those that are asked for. */
 struct run {
+	unsigned table;
 	const uint32_t *slots;
 	size_t count;
 	struct voice_sums *sums;
@@ -305,29 +306,23 @@ take_sums(void *context, size_t index, enum store_result result, const struct st
 }
 
 /* Slots ascend, so a page's follow one another: each page is looked up once. */
-static GArray *
-runs_of(const uint32_t *slots, size_t count, struct voice_sums *sums)
+static void
+add_runs(GArray *runs, unsigned table, const uint32_t *slots, size_t count, struct voice_sums *sums)
 {
-	GArray *runs = g_array_new(FALSE, FALSE, sizeof(struct run));
-
 	for (size_t i = 0, n; i < count; i += n) {
 		uint32_t page = slots[i] / MODEL_PAGE_SLOTS;
 
 		for (n = 1; i + n < count && slots[i + n] / MODEL_PAGE_SLOTS == page; n++)
 			;
-		struct run run = {slots + i, n, sums + i};
+		struct run run = {table, slots + i, n, sums + i};
 
 		g_array_append_val(runs, run);
 	}
-	return runs;
 }
 
 static bool
-source_sums(
-    void *context, unsigned table, const uint32_t *slots, size_t count, struct voice_sums *ret_sums)
+read_runs(struct bank *bank, GArray *runs)
 {
-	struct bank *bank = context;
-	g_autoptr(GArray) runs = runs_of(slots, count, ret_sums);
 	g_autofree struct store_bytes *keys = g_new(struct store_bytes, runs->len);
 	g_autofree uint8_t *bytes = g_malloc((gsize)runs->len * BANK_PAGE_KEY);
 	struct sums sums = {.runs = runs};
@@ -335,11 +330,72 @@ source_sums(
 	for (guint i = 0; i < runs->len; i++) {
 		const struct run *run = &g_array_index(runs, struct run, i);
 
-		bank_page_key(table, run->slots[0] / MODEL_PAGE_SLOTS, bytes + i * BANK_PAGE_KEY);
+		bank_page_key(
+		    run->table, run->slots[0] / MODEL_PAGE_SLOTS, bytes + i * BANK_PAGE_KEY);
 		keys[i] = (struct store_bytes){bytes + i * BANK_PAGE_KEY, BANK_PAGE_KEY};
 	}
 	read_many(bank, STORE_SLOTS, keys, runs->len, take_sums, &sums);
 	return !sums.failed;
+}
+
+static bool
+is_ahead(const struct bank_ahead *ahead, const uint32_t *slots, size_t count)
+{
+	return ahead->slots && ahead->count == count &&
+	       (!count || memcmp(ahead->slots, slots, count * sizeof *slots) == 0);
+}
+
+static bool
+source_sums(
+    void *context, unsigned table, const uint32_t *slots, size_t count, struct voice_sums *ret_sums)
+{
+	struct bank *bank = context;
+	g_autoptr(GArray) runs = NULL;
+
+	if (bank->shared && is_ahead(&bank->shared->ahead[table], slots, count)) {
+		if (count)
+			memcpy(ret_sums, bank->shared->ahead[table].sums, count * sizeof *ret_sums);
+		return true;
+	}
+	runs = g_array_new(FALSE, FALSE, sizeof(struct run));
+	add_runs(runs, table, slots, count, ret_sums);
+	return read_runs(bank, runs);
+}
+
+static const struct slots *
+slots_of(const struct features *features, unsigned table)
+{
+	return &features->voices[table == MODEL_COUNTS ? VOICE_WORDS : table];
+}
+
+/* All pages that a message needs in one round trip. Who has them already does not ask again. */
+static void
+source_expect(void *context, const struct features *features)
+{
+	struct bank *bank = context;
+	struct bank_ahead *ahead = bank->shared->ahead;
+	g_autoptr(GArray) runs = g_array_new(FALSE, FALSE, sizeof(struct run));
+	bool there = true;
+
+	for (unsigned t = 0; t < MODEL_TABLES; t++)
+		there &=
+		    is_ahead(&ahead[t], slots_of(features, t)->list, slots_of(features, t)->count);
+	if (there)
+		return;
+	bank_shared_drop_ahead(bank->shared);
+	for (unsigned t = 0; t < MODEL_TABLES; t++) {
+		const struct slots *slots = slots_of(features, t);
+
+		ahead[t].count = slots->count;
+		ahead[t].slots = g_malloc_n(slots->count + 1, sizeof *slots->list);
+		ahead[t].sums = g_new0(struct voice_sums, slots->count + 1);
+		if (slots->count)
+			memcpy(ahead[t].slots, slots->list, slots->count * sizeof *slots->list);
+		add_runs(runs, t, ahead[t].slots, slots->count, ahead[t].sums);
+	}
+	/* Who asks for them then hears what is wrong. */
+	if (!read_runs(bank, runs))
+		bank_shared_drop_ahead(bank->shared);
 }
 
 static void
@@ -447,6 +503,7 @@ bank_model(struct bank *bank)
 	    .head = source_head,
 	    .counts = source_counts,
 	    .sums = source_sums,
+	    .expect = bank->shared ? source_expect : NULL,
 	    .entry = source_entry,
 	    .remembered = source_remembered,
 	};

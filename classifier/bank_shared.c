@@ -142,6 +142,15 @@ take_turn_record(void *context, size_t index G_GNUC_UNUSED, enum store_result re
 }
 
 void
+bank_shared_drop_ahead(struct bank_shared *shared)
+{
+	for (unsigned table = 0; table < MODEL_TABLES; table++) {
+		g_clear_pointer(&shared->ahead[table].slots, g_free);
+		g_clear_pointer(&shared->ahead[table].sums, g_free);
+	}
+}
+
+void
 bank_shared_begin(struct bank *bank)
 {
 	struct bank_turn turn = {0};
@@ -154,6 +163,7 @@ bank_shared_begin(struct bank *bank)
 	bank->shared->missed = false;
 	g_hash_table_remove_all(bank->shared->believed);
 	memory_clear(bank->shared);
+	bank_shared_drop_ahead(bank->shared);
 }
 
 bool
@@ -455,6 +465,7 @@ bank_shared_free(struct bank_shared *shared)
 	if (!shared)
 		return;
 	g_mutex_clear(&shared->lock);
+	bank_shared_drop_ahead(shared);
 	g_hash_table_unref(shared->believed);
 	if (shared->flight)
 		flight_free(shared->flight);
@@ -506,6 +517,7 @@ bank_shared_begin_commit(struct bank *bank, struct batch *batch)
 	flight->entries = g_hash_table_new_full(digest_hash, digest_equal, NULL, g_free);
 	shared->believed = g_hash_table_new_full(digest_hash, digest_equal, NULL, g_free);
 	flight->landing = take_off(bank, flight);
+	bank_shared_drop_ahead(shared);
 	if (shared->memory_read)
 		follow_memory(shared, batch);
 	shared->flight = flight;

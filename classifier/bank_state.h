@@ -82,6 +82,13 @@ struct bank_flight {
 	bool stale; /* another has committed before: nothing was written */
 };
 
+/* Sums of one table that were read before a model asks for them. */
+struct bank_ahead {
+	uint32_t *slots;
+	struct voice_sums *sums;
+	size_t count;
+};
+
 struct bank_shared {
 	GMutex lock;          /* the store belongs to one thread at a time */
 	uint64_t me;          /* for bank_turn.h */
@@ -92,10 +99,14 @@ struct bank_shared {
 	struct bank_flight *flight; /* or NULL */
 	GTree *memory[2];           /* digest -> GBytes, of ham and spam */
 	bool memory_read;
+	struct bank_ahead ahead[MODEL_TABLES]; /* of one message */
 };
 
 struct bank_shared *bank_shared_new(void);
 void bank_shared_free(struct bank_shared *shared); /* accepts NULL */
+
+/* What was read ahead is out of date. */
+void bank_shared_drop_ahead(struct bank_shared *shared);
 
 /* Before a model reads: what is committed from now on, it may not see. */
 void bank_shared_begin(struct bank *bank);

@@ -133,6 +133,8 @@ struct model_source {
 	 * model's own calls the others. */
 	bool (*sums)(void *context, unsigned table, const uint32_t *slots, size_t count,
 	    struct voice_sums *ret_sums);
+	/* May be NULL. sums() is about to be asked for those of FEATURES, of all tables. */
+	void (*expect)(void *context, const struct features *features);
 	bool (*entry)(void *context, const uint8_t digest[CANONICAL_DIGEST_SIZE], bool *ret_found,
 	    struct model_entry *ret_entry);
 	/* The remembered message of the class whose digest is POINT or the next above it (not round

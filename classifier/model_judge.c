@@ -46,6 +46,7 @@ score_all(struct model *model, const struct features *features, struct mixture_l
 {
 	const struct fisher_counts none = {0};
 	struct mixture_logits logits = {0};
+	model_expect(model, features);
 	for (enum voice_name voice = 0; voice < VOICES; voice++) {
 		logits.present[voice] =
 		    model->head[MODEL_HEAD_TAKEN + voice] > 0 && features->voices[voice].count > 0;

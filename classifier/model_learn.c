@@ -63,6 +63,7 @@ rehearse(struct model *model, const struct features *features, bool spam)
 			return false;
 		if (!found)
 			return true;
+		model_expect(model, &drawn);
 		struct model_record *record = model_record(model, drawn.digest);
 		bool done = record != NULL &&
 			    (!record->exists || step_voices(model, &drawn, false, record));

@@ -105,6 +105,9 @@ void model_undo_mixture(struct model *model, struct model_entry *entry);
 void model_tables_init(struct model *model);
 void model_tables_clear(struct model *model);
 
+/* All sums of FEATURES will be gathered: the source may read them at once. */
+void model_expect(const struct model *model, const struct features *features);
+
 /* The sums of SLOTS in the model's own room, valid until the next call for this table; NULL if the
  * source failed. */
 struct voice_sums *model_gather(struct model *model, unsigned table, const struct slots *slots);

@@ -86,6 +86,13 @@ wrapping_add(int32_t *sum, int32_t number)
 	*sum = (int32_t)((uint32_t)*sum + (uint32_t)number);
 }
 
+void
+model_expect(const struct model *model, const struct features *features)
+{
+	if (model->has_source && model->source.expect != NULL && model->tables[0].base == NULL)
+		model->source.expect(model->source.context, features);
+}
+
 static bool
 gather_base(const struct model *model, unsigned table, const struct slots *slots)
 {

@@ -291,6 +291,49 @@ test_forgotten_meanwhile(struct world *w, gconstpointer data G_GNUC_UNUSED)
 	assert_forgets_all(w, 5);
 }
 
+static unsigned
+mgets(struct world *w)
+{
+	g_autofree char *stats = redis_server_ask(&w->server, "INFO", "commandstats", NULL);
+	const char *calls = strstr(stats, "cmdstat_mget:calls=");
+
+	return calls ? (unsigned)g_ascii_strtoull(strchr(calls, '=') + 1, NULL, 10) : 0;
+}
+
+static double
+judge(struct world *w, struct trainer *t, unsigned number)
+{
+	struct reading *r = make_reading(w, number);
+	struct model_score score;
+
+	g_assert_true(model_judge(t->model, &r->tokens, &r->features, &score));
+	reading_free(r);
+	return score.evidence;
+}
+
+static void
+test_one_round_trip(struct world *w, gconstpointer data G_GNUC_UNUSED)
+{
+	double evidence, learned_again;
+	unsigned before;
+
+	for (unsigned i = 0; i < 30; i++)
+		g_assert_cmpint(learn(w, &w->a, i), ==, MODEL_LEARNED);
+	assert_commits(&w->a);
+	anew(&w->b);
+	before = mgets(w);
+	evidence = judge(w, &w->b, 101);
+	g_assert_cmpuint(mgets(w), ==, before + 1);
+	/* What was read ahead does not outlive a commit. */
+	g_assert_cmpint(learn(w, &w->b, 101), ==, MODEL_LEARNED);
+	learned_again = judge(w, &w->b, 101);
+	g_assert_cmpfloat(learned_again, !=, evidence);
+	assert_commits(&w->b);
+	g_assert_cmpfloat(judge(w, &w->b, 101), ==, learned_again);
+	anew(&w->a);
+	g_assert_cmpfloat(judge(w, &w->a, 101), ==, learned_again);
+}
+
 /* -- the turn -- */
 
 static void
@@ -355,6 +398,7 @@ static const struct {
     {"news-of-others-are-forgotten-whole", test_forgets_news},
     {"a-message-of-two-trainers-counts-once", test_same_message},
     {"what-was-forgotten-meanwhile-stays-forgotten", test_forgotten_meanwhile},
+    {"a-message's-pages-are-read-in-one-round-trip", test_one_round_trip},
     {"a-trainer-that-does-not-come-back-is-waited-for-no-longer", test_turn_ends},
     {"a-rebuild-that-is-overtaken-is-not-written", test_rebuild_overtaken},
 };

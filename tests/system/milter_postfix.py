@@ -176,9 +176,11 @@ def spammers(world):
     time.sleep(DELAY + 0.2)
     for i in range(6):
         assert world.send(SPAM, f"spam-{i}", sender=f"s{chr(97 + i)}@spammer.example", **spammer)[0] == 250
-    for i in (2, 3, 4, 5, 6, 7, 0, 1):
+    # Some ham comes before there is spam enough for a history of spam alone.
+    for i in (2, 0, 3, 4, 5, 6, 7, 1):
         message = HAM if i < 2 else SPAM
-        assert world.send(message, f"forwarded-{i}", sender=f"f{chr(97 + i)}@forwarder.example", **forwarder)[0] == 250
+        code, text = world.send(message, f"forwarded-{i}", sender=f"f{chr(97 + i)}@forwarder.example", **forwarder)
+        assert code == 250, (i, code, text)
     world.settle()
     message = world.postfix.delivered(b"X-Mark: spam-5\n")
     tap.ok(message and b"X-Greylag: spam" in message, "a spammer's retry is let in and judged spam", message)

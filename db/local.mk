@@ -22,8 +22,10 @@ db_libdb_a_SOURCES += \
 	db/store_redis.c \
 	db/store_redis_batch.c \
 	db/store_redis_care.c \
+	db/store_redis_cluster.c \
 	db/store_redis_find.c db/store_redis_find.h \
 	db/store_redis_link.c db/store_redis_link.h \
+	db/store_redis_redirect.c \
 	db/store_redis_op.c db/store_redis_op.h \
 	db/store_redis_pack.c db/store_redis_pack.h \
 	db/store_redis_place.c db/store_redis_place.h \

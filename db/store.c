@@ -19,6 +19,7 @@ static const struct store_driver *const drivers[] = {
     &store_redis_driver,
     &store_redis_unix_driver,
     &store_redis_sentinel_driver,
+    &store_redis_cluster_driver,
 #endif
 };
 
@@ -84,7 +85,7 @@ store_open(const struct store_options *options, GError **error)
 		return driver->open(options, strchr(options->uri, ':') + 1, error);
 	g_set_error(error, STORE_ERROR, 0,
 	    "store.uri \"%s\": expected lmdb:FOLDER, redis://HOST, redis+unix:PATH, "
-	    "redis+sentinel://HOST/SERVICE or mem:",
+	    "redis+sentinel://HOST/SERVICE, redis+cluster://HOST or mem:",
 	    options->uri);
 	return NULL;
 }

@@ -44,7 +44,7 @@ extern const struct store_driver store_lmdb_driver;
 extern const struct store_driver store_mem_driver;
 /* With HAVE_REDIS. */
 extern const struct store_driver store_redis_driver, store_redis_unix_driver,
-    store_redis_sentinel_driver;
+    store_redis_sentinel_driver, store_redis_cluster_driver;
 
 /* A server with a local store that takes over; see db/store_fallback.h. */
 struct store *store_fallback_open(const struct store_options *options, GError **error);

@@ -93,7 +93,7 @@ redis_get_many(struct store *store, enum store_space space, const struct store_b
 		redis_argv_field(op, space, keys[i]);
 	if (!redis_op_send_argv(op))
 		redis_op_refuse(op, STORE_UNAVAILABLE);
-	else if (!fields)
+	else if (!fields && op->redis->address.kind != REDIS_CLUSTER)
 		g_clear_pointer(&op->argv, g_ptr_array_unref);
 }
 
@@ -145,9 +145,9 @@ on_greeted(void *context, const redisReply *reply)
 
 /* By the youngest of the commands that are needed. */
 static bool
-check_version(redisContext *redis, GError **error)
+check_version(redisContext *redis, const char *key, GError **error)
 {
-	redisReply *reply = redisCommand(redis, "EXPIRETIME %s", REDIS_META_KEY);
+	redisReply *reply = redisCommand(redis, "EXPIRETIME %s", key);
 	bool good = reply && reply->type == REDIS_REPLY_INTEGER;
 
 	if (!good)
@@ -170,15 +170,15 @@ open_meta(struct store_redis *r, bool create, int64_t *ret_clock, GError **error
 		return false;
 	if (create) {
 		reply = redisCommand(
-		    redis, "SET %s %b NX", REDIS_META_KEY, (void *)r->meta, sizeof r->meta);
+		    redis, "SET %s %b NX", r->meta_key, (void *)r->meta, sizeof r->meta);
 		if (reply)
 			freeReplyObject(reply);
 	}
-	reply = redisCommand(redis, "GET %s", REDIS_META_KEY);
+	reply = redisCommand(redis, "GET %s", r->meta_key);
 	good = take_meta(r, reply, error);
 	if (reply)
 		freeReplyObject(reply);
-	good = good && check_version(redis, error);
+	good = good && check_version(redis, r->meta_key, error);
 	if (good && !redis_link_ask_clock(redis, ret_clock)) {
 		g_set_error_literal(error, STORE_ERROR, 0, "Redis does not tell the time");
 		good = false;
@@ -192,7 +192,11 @@ redis_free(struct store_redis *r)
 {
 	redis_batch_stop(r);
 	redis_link_free(r->link);
+	redis_link_free(r->asking);
+	redis_address_clear(&r->asking_address);
 	redis_address_clear(&r->address);
+	g_free(r->policy_tag);
+	g_free(r->meta_key);
 	for (unsigned i = 0; i < REDIS_SCRIPTS; i++)
 		g_free(r->sha[i]);
 	if (r->ops) {
@@ -233,6 +237,10 @@ reach(struct store_redis *r, const struct store_options *options, bool create, b
 
 	begin_meta(r, options->hash_key);
 	*ret_clock = own_clock();
+	*ret_up = false;
+	/* Who opens the parts of a cluster waits for all of them at once. */
+	if (options->hash_key && r->address.kind == REDIS_CLUSTER)
+		return true;
 	*ret_up = open_meta(r, create, ret_clock, &reason);
 	if (*ret_up || options->hash_key)
 		return true;
@@ -240,21 +248,42 @@ reach(struct store_redis *r, const struct store_options *options, bool create, b
 	return false;
 }
 
-static struct store *
-open_redis(const struct store_driver *driver, enum redis_kind kind,
-    const struct store_options *options, const char *rest, GError **error)
+bool
+redis_parse(enum redis_kind kind, const struct store_options *options, const char *rest,
+    struct redis_address *ret_address, GError **error)
+{
+	const char *file = options->password_file;
+
+	if (!redis_address_parse(kind, rest, ret_address, error))
+		return false;
+	if (!file || !*file || redis_address_read_password(ret_address, file, error))
+		return true;
+	redis_address_clear(ret_address);
+	return false;
+}
+
+struct store *
+redis_open(const struct store_driver *driver, struct redis_address *address, const char *tag,
+    const struct store_options *options, GError **error)
 {
 	struct store_redis *r = g_new0(struct store_redis, 1);
-	const char *password = options->password_file;
 	bool create = options->create && !options->read_only, up;
 	int64_t clock;
 	struct redis_link_owner owner = {
-	    redis_op_deadline, redis_op_woken, on_greeted, r, r->meta, create ? sizeof r->meta : 0};
+	    .deadline = redis_op_deadline,
+	    .woken = redis_op_woken,
+	    .greeted = on_greeted,
+	    .context = r,
+	    .meta = r->meta,
+	    .meta_size = create ? sizeof r->meta : 0,
+	};
 
 	r->store.driver = driver;
-	if (!redis_address_parse(kind, rest, &r->address, error) ||
-	    (password && *password && !redis_address_read_password(&r->address, password, error)) ||
-	    !reach(r, options, create, &up, &clock, error)) {
+	r->address = *address;
+	r->policy_tag = g_strdup(tag);
+	r->meta_key = g_strdup_printf("greylag:{%s}:meta", tag);
+	owner.meta_key = r->meta_key;
+	if (!reach(r, options, create, &up, &clock, error)) {
 		redis_free(r);
 		return NULL;
 	}
@@ -274,21 +303,32 @@ open_redis(const struct store_driver *driver, enum redis_kind kind,
 }
 
 static struct store *
+open_single(const struct store_driver *driver, enum redis_kind kind,
+    const struct store_options *options, const char *rest, GError **error)
+{
+	struct redis_address address;
+
+	if (!redis_parse(kind, options, rest, &address, error))
+		return NULL;
+	return redis_open(driver, &address, "policy", options, error);
+}
+
+static struct store *
 open_tcp(const struct store_options *options, const char *rest, GError **error)
 {
-	return open_redis(&store_redis_driver, REDIS_TCP, options, rest, error);
+	return open_single(&store_redis_driver, REDIS_TCP, options, rest, error);
 }
 
 static struct store *
 open_unix(const struct store_options *options, const char *rest, GError **error)
 {
-	return open_redis(&store_redis_unix_driver, REDIS_UNIX, options, rest, error);
+	return open_single(&store_redis_unix_driver, REDIS_UNIX, options, rest, error);
 }
 
 static struct store *
 open_sentinel(const struct store_options *options, const char *rest, GError **error)
 {
-	return open_redis(&store_redis_sentinel_driver, REDIS_SENTINEL, options, rest, error);
+	return open_single(&store_redis_sentinel_driver, REDIS_SENTINEL, options, rest, error);
 }
 
 /* Who writes to a server that has just ended gets SIGPIPE, which would end a program that has not
@@ -367,5 +407,6 @@ redis_is_up(const struct store *store)
 
 const struct store_driver store_redis_driver = REDIS_DRIVER("redis", open_tcp);
 const struct store_driver store_redis_unix_driver = REDIS_DRIVER("redis+unix", open_unix);
+const struct store_driver store_redis_part_driver = REDIS_DRIVER("redis+cluster", NULL);
 const struct store_driver store_redis_sentinel_driver =
     REDIS_DRIVER("redis+sentinel", open_sentinel);

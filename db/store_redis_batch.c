@@ -32,6 +32,7 @@ struct redis_batcher {
 	GAsyncQueue *waiting, *done; /* struct redis_op; the batcher itself ends the thread */
 	gint stopping;
 	/* The thread's: */
+	struct redis_address address;
 	redisContext *connection;
 	struct store_change change;
 };
@@ -54,6 +55,7 @@ struct attempt {
 	struct redis_batcher *batcher;
 	struct redis_op *op;
 	redisContext *redis;
+	const char *tag; /* of the policy environment's keys */
 	GHashTable *index; /* struct item by space and key */
 	GPtrArray *items;
 	size_t awaited; /* replies */
@@ -236,7 +238,7 @@ ask_run(struct attempt *a, const GPtrArray *items, guint from, guint n)
 	struct redis_key key;
 	struct store_bytes args[ARGUMENTS];
 
-	redis_key_of(first->space, first->key, &key);
+	redis_key_of(a->tag, first->space, first->key, &key);
 	args[0] = text_bytes(fields ? "HMGET" : "GET");
 	args[1] = key_bytes(&key);
 
@@ -333,7 +335,7 @@ watch_item(struct attempt *a, const struct item *item)
 {
 	struct redis_key key;
 
-	redis_key_of(item->space, item->key, &key);
+	redis_key_of(a->tag, item->space, item->key, &key);
 	watch_key(a, key_bytes(&key));
 }
 
@@ -413,7 +415,7 @@ write_fields(struct attempt *a, const GPtrArray *items, guint from, guint n)
 	struct redis_key key;
 	int n_put = 2, n_drop = 2;
 
-	redis_key_of(first->space, first->key, &key);
+	redis_key_of(a->tag, first->space, first->key, &key);
 	put[0] = text_bytes("HSET");
 	drop[0] = text_bytes("HDEL");
 	put[1] = drop[1] = key_bytes(&key);
@@ -441,7 +443,7 @@ write_key(struct attempt *a, const struct item *item)
 	char expires[24];
 	int n = 3;
 
-	redis_key_of(item->space, item->key, &key);
+	redis_key_of(a->tag, item->space, item->key, &key);
 	args[0] = text_bytes("SET");
 	args[1] = key_bytes(&key);
 	g_snprintf(expires, sizeof expires, "%" G_GINT64_FORMAT, item->expires);
@@ -467,7 +469,7 @@ write_key(struct attempt *a, const struct item *item)
 static void
 write_index(struct attempt *a, const struct item *item)
 {
-	g_autofree char *index = redis_space_index(item->space);
+	g_autofree char *index = redis_space_index(a->tag, item->space);
 	const struct store_bytes add[] = {
 	    text_bytes("ZADD"), text_bytes(index), text_bytes("0"), item->key};
 	const struct store_bytes drop[] = {text_bytes("ZREM"), text_bytes(index), item->key};
@@ -586,7 +588,7 @@ static enum store_result
 run_attempt(struct attempt *a)
 {
 	const struct store_change *change = &a->batcher->change;
-	g_autofree char *turn = redis_turn_key(store_spaces[a->op->space].environment);
+	g_autofree char *turn = redis_turn_key(a->tag, store_spaces[a->op->space].environment);
 
 	ask_function(a, turn);
 	if (failed(a))
@@ -612,20 +614,35 @@ drop_connection(struct redis_batcher *batcher)
 	if (batcher->connection)
 		redisFree(batcher->connection);
 	batcher->connection = NULL;
+	/* It may be another the next time. */
+	if (batcher->address.guides)
+		g_clear_pointer(&batcher->address.host, g_free);
+}
+
+/* Said before anything was done: by a cluster whose slots move, or a master that was one. */
+static bool
+is_elsewhere(const char *refusal)
+{
+	static const char *const words[] = {"MOVED ", "ASK ", "TRYAGAIN", "READONLY"};
+
+	for (size_t i = 0; refusal && i < G_N_ELEMENTS(words); i++)
+		if (g_str_has_prefix(refusal, words[i]))
+			return true;
+	return false;
 }
 
 /* *RET_AGAIN: nothing was done, and it is worth another try. */
 static enum store_result
 try_once(struct redis_batcher *batcher, struct redis_op *op, bool *ret_again)
 {
-	struct attempt a = {.batcher = batcher, .op = op};
+	struct attempt a = {.batcher = batcher, .op = op, .tag = batcher->redis->policy_tag};
 	unsigned limit = op->call.timeout ? op->call.timeout : REPLY_LIMIT;
 	bool fresh = !batcher->connection;
 	enum store_result result;
 
 	if (fresh)
 		batcher->connection =
-		    redis_link_connect_blocking(&batcher->redis->address, limit, NULL);
+		    redis_link_connect_blocking(&batcher->address, limit, NULL);
 	a.redis = batcher->connection;
 	if (!a.redis)
 		return STORE_UNAVAILABLE;
@@ -633,7 +650,7 @@ try_once(struct redis_batcher *batcher, struct redis_op *op, bool *ret_again)
 	a.index = g_hash_table_new(item_hash, item_equal);
 	a.scratch = g_byte_array_new();
 	result = run_attempt(&a);
-	*ret_again = a.conflict || (a.broken && !a.exec_sent && !fresh);
+	*ret_again = a.conflict || is_elsewhere(a.refusal) || (a.broken && !a.exec_sent && !fresh);
 	if (failed(&a))
 		drop_connection(batcher);
 	g_hash_table_unref(a.index);
@@ -692,6 +709,7 @@ batcher_of(struct store_redis *r)
 		return batcher;
 	batcher = g_new0(struct redis_batcher, 1);
 	batcher->redis = r;
+	redis_address_copy(&r->address, &batcher->address);
 	batcher->waiting = g_async_queue_new();
 	batcher->done = g_async_queue_new();
 	store_change_init(&batcher->change);
@@ -743,5 +761,6 @@ redis_batch_stop(struct store_redis *r)
 	g_async_queue_unref(batcher->waiting);
 	g_async_queue_unref(batcher->done);
 	store_change_clear(&batcher->change);
+	redis_address_clear(&batcher->address);
 	g_free(batcher);
 }

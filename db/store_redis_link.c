@@ -20,7 +20,7 @@
 #define PAUSE_LAST    (G_TIME_SPAN_SECOND * 5)
 #define PAUSE_GUIDED  (G_TIME_SPAN_SECOND) /* another server may take over at any time */
 
-enum source { SOURCE_REDIS, SOURCE_TIMER, SOURCE_WAKE };
+enum source { SOURCE_REDIS, SOURCE_TIMER, SOURCE_WAKE, SOURCE_BESIDE };
 
 struct redis_link {
 	struct redis_address *address; /* its host is set while it is known */
@@ -37,6 +37,7 @@ struct redis_link {
 	int64_t probe_sent;  /* 0 if no probe is under way */
 	int64_t clock_offset;
 	int epoll, timer, wake;
+	struct redis_link *beside;
 };
 
 /* -- one descriptor of three -- */
@@ -264,8 +265,9 @@ greet_again(struct redis_link *link)
 
 	if (o->meta_size)
 		redisAsyncCommand(
-		    link->redis, NULL, NULL, "SET %s %b NX", REDIS_META_KEY, o->meta, o->meta_size);
-	redisAsyncCommand(link->redis, on_greeted, NULL, "GET %s", REDIS_META_KEY);
+		    link->redis, NULL, NULL, "SET %s %b NX", o->meta_key, o->meta, o->meta_size);
+	if (o->greeted)
+		redisAsyncCommand(link->redis, on_greeted, NULL, "GET %s", o->meta_key);
 }
 
 /* False if it failed at once. */
@@ -365,6 +367,21 @@ connect_to(struct redis_link *link)
 		connect_server(link);
 }
 
+void
+redis_link_moved(struct redis_link *link, const char *host, int port)
+{
+	char *new_host = g_strdup(host);
+
+	g_free(link->address->host);
+	link->address->host = new_host;
+	link->address->port = port;
+	if (link->redis)
+		let_go(link, true);
+	connect_server(link);
+	/* What is sent waits for the connection. */
+	link->up = link->redis != NULL;
+}
+
 static void
 on_timer(struct redis_link *link)
 {
@@ -451,9 +468,16 @@ redis_link_wake(struct redis_link *link)
 }
 
 void
+redis_link_beside(struct redis_link *link, struct redis_link *other)
+{
+	link->beside = other;
+	add_source(link, other->epoll, SOURCE_BESIDE);
+}
+
+void
 redis_link_dispatch(struct redis_link *link)
 {
-	struct epoll_event events[3];
+	struct epoll_event events[4];
 	int n = epoll_wait(link->epoll, events, G_N_ELEMENTS(events), 0);
 	eventfd_t ignored;
 
@@ -470,6 +494,7 @@ redis_link_dispatch(struct redis_link *link)
 			eventfd_read(link->wake, &ignored);
 			link->owner.woken(link->owner.context);
 			break;
+		case SOURCE_BESIDE: redis_link_dispatch(link->beside); break;
 		}
 	}
 }

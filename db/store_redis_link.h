@@ -22,14 +22,13 @@ struct redis_link;
 struct redis_link_owner {
 	void (*deadline)(void *context); /* the time given to redis_link_alarm() is over */
 	void (*woken)(void *context);    /* redis_link_wake() was called */
-	/* REPLY is what the server has under the key of META. False takes the link down. */
+	/* REPLY is what the server has under META_KEY. False takes the link down. May be NULL. */
 	bool (*greeted)(void *context, const redisReply *reply);
 	void *context;
+	const char *meta_key;
 	const uint8_t *meta; /* to be put there if there is nothing; size 0 to leave it so */
 	size_t meta_size;
 };
-
-#define REDIS_META_KEY "greylag:{policy}:meta"
 
 /* The link keeps the host of ADDRESS, which it has to ask for, in it. Scripts are loaded on each
  * new connection; the array ends with NULL. UP if the server has just been spoken with; else a
@@ -44,12 +43,17 @@ bool redis_link_is_up(const struct redis_link *link);
 int redis_link_fd(const struct redis_link *link);
 void redis_link_dispatch(struct redis_link *link);
 void redis_link_wake(struct redis_link *link);
+/* From now on another link, which must live as long, is dispatched with this one. */
+void redis_link_beside(struct redis_link *link, struct redis_link *other);
 /* AT is of g_get_monotonic_time(); 0 for none. */
 void redis_link_alarm(struct redis_link *link, int64_t at);
 
 /* REPLY gets NULL if the link went down. False if it is down already; then nothing is called. */
 bool redis_link_send(struct redis_link *link, redisCallbackFn *reply, void *context, int argc,
     const char **argv, const size_t *lengths);
+/* Goes on with the server at HOST and PORT, of which nothing is known; what waits is called with no
+ * reply, sooner or later. */
+void redis_link_moved(struct redis_link *link, const char *host, int port);
 /* Takes it down; what waits is called with no reply. */
 void redis_link_down(struct redis_link *link);
 void redis_link_load_scripts(struct redis_link *link);

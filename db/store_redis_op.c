@@ -180,6 +180,8 @@ redis_op_reply(redisAsyncContext *redis G_GNUC_UNUSED, void *data, void *context
 	if (op->answered) {
 		if (!op->waiting_replies)
 			op_free(op);
+	} else if (redis_op_redirected(op, reply)) {
+		return;
 	} else if (!reply) {
 		redis_op_answer(op, op->writing ? STORE_UNCERTAIN : STORE_UNAVAILABLE, NULL);
 	} else if (reply->type != REDIS_REPLY_ERROR) {
@@ -198,7 +200,15 @@ bool
 redis_op_send(
     struct redis_op *op, redisCallbackFn *reply, int argc, const char **argv, const size_t *lengths)
 {
-	if (!redis_link_send(op->redis->link, reply, op, argc, argv, lengths))
+	struct store_redis *r = op->redis;
+	struct redis_link *link = op->ask && r->asking ? r->asking : r->link;
+	const char *asking[] = {"ASKING"};
+	const size_t length[] = {strlen("ASKING")};
+
+	if (link == r->asking)
+		redis_link_send(link, NULL, NULL, 1, asking, length);
+	op->ask = false;
+	if (!redis_link_send(link, reply, op, argc, argv, lengths))
 		return false;
 	op->waiting_replies++;
 	return true;
@@ -241,7 +251,7 @@ redis_argv_key(struct redis_op *op, enum store_space space, struct store_bytes k
 {
 	struct redis_key full;
 
-	redis_key_of(space, key, &full);
+	redis_key_of(op->redis->policy_tag, space, key, &full);
 	redis_argv_take(op, g_memdup2(full.bytes, full.length), full.length);
 }
 

@@ -17,8 +17,12 @@
 struct store_redis {
 	struct store store;
 	struct redis_address address;
+	char *policy_tag; /* the hash tag of the policy environment's keys */
+	char *meta_key;
 	uint8_t meta[1 + KEYEDHASH_KEY_SIZE]; /* version of the schema, secret of the hashes */
 	struct redis_link *link;
+	struct redis_link *asking; /* to where a slot is being moved, or NULL */
+	struct redis_address asking_address;
 	GHashTable *ops;  /* struct redis_op, those not answered */
 	GHashTable *busy; /* GBytes to GQueue of struct redis_op that wait for their key */
 	GQueue refused;   /* struct redis_op, to be answered by dispatch */
@@ -42,6 +46,8 @@ struct redis_op {
 	int64_t deadline; /* monotonic; 0 none */
 	bool answered;    /* its owner has heard; a reply may still come */
 	bool writing;     /* the change is with the server */
+	bool moved;       /* what it is refused for is being mended: it is sent again */
+	bool ask;         /* the next command goes to where the slot is being moved */
 	unsigned waiting_replies, tries;
 	enum store_result refusal;
 	char *complaint; /* of the server's, to be logged */
@@ -91,6 +97,10 @@ void redis_op_settle(struct redis_op *op, enum store_result result, const redisR
 /* What becomes of a reply that nobody looks at before: the answer, or a script sent again. */
 void redis_op_reply(redisAsyncContext *redis, void *data, void *context);
 
+/* An operation that the server refused with REPLY because its slot is elsewhere, or was refused
+ * along with one. True if it was sent again. */
+bool redis_op_redirected(struct redis_op *op, const redisReply *reply);
+
 /* The link's owner. */
 void redis_op_woken(void *context);
 void redis_op_deadline(void *context);
@@ -111,10 +121,21 @@ enum store_result redis_refusal(const char *text, bool *ret_down);
 
 /* -- parts of the driver -- */
 
+extern const struct store_driver store_redis_part_driver; /* of a cluster */
+
+/* REST of a URI. The password in the settings' file wins over that of the URI. */
+bool redis_parse(enum redis_kind kind, const struct store_options *options, const char *rest,
+    struct redis_address *ret_address, GError **error);
+/* The store becomes the owner of what is in ADDRESS, in any case. */
+struct store *redis_open(const struct store_driver *driver, struct redis_address *address,
+    const char *tag, const struct store_options *options, GError **error);
+
 void redis_update(struct store *store, enum store_space space, struct store_bytes key,
     store_update_fn update, void *job, GDestroyNotify free_job, const struct store_call *call);
 /* The update that is first in its key's queue goes on. */
 void redis_update_start(struct redis_op *op);
+/* False if it cannot; then the operation is as it was. */
+bool redis_update_again(struct redis_op *op);
 
 /*
  * An update that is too large for a script, or whose cells are packed: a thread with a connection

@@ -4,8 +4,6 @@
 
 #include <string.h>
 
-static const char *const environments[] = {[STORE_POLICY] = "policy", [STORE_TOKEN] = "token"};
-
 /*
  * A hash of at most hash-max-listpack-entries fields is a plain list of bytes in the server: 0.8
  * million tokens by the server's default of 128, three million by the 512 of contrib/redis. With
@@ -40,27 +38,35 @@ redis_is_packed(enum store_space space)
 }
 
 static const char *
-environment_of(enum store_space space)
+tag_of(const char *policy_tag, enum store_environment environment)
 {
-	return environments[store_spaces[space].environment];
+	return environment == STORE_POLICY ? policy_tag : "token";
+}
+
+static const char *
+space_tag(const char *policy_tag, enum store_space space)
+{
+	return tag_of(policy_tag, store_spaces[space].environment);
 }
 
 char *
-redis_space_prefix(enum store_space space)
+redis_space_prefix(const char *policy_tag, enum store_space space)
 {
-	return g_strdup_printf("greylag:{%s}:%s:", environment_of(space), store_spaces[space].name);
+	return g_strdup_printf(
+	    "greylag:{%s}:%s:", space_tag(policy_tag, space), store_spaces[space].name);
 }
 
 char *
-redis_space_index(enum store_space space)
+redis_space_index(const char *policy_tag, enum store_space space)
 {
-	return g_strdup_printf("greylag:{%s}:%s", environment_of(space), store_spaces[space].name);
+	return g_strdup_printf(
+	    "greylag:{%s}:%s", space_tag(policy_tag, space), store_spaces[space].name);
 }
 
 char *
-redis_turn_key(enum store_environment environment)
+redis_turn_key(const char *policy_tag, enum store_environment environment)
 {
-	return g_strdup_printf("greylag:{%s}:turn", environments[environment]);
+	return g_strdup_printf("greylag:{%s}:turn", tag_of(policy_tag, environment));
 }
 
 /* FNV-1a, and the end of MurmurHash3, after which each bit depends on all. What is stored goes by
@@ -79,18 +85,19 @@ redis_bucket(enum store_space space, struct store_bytes key)
 }
 
 void
-redis_key_of(enum store_space space, struct store_bytes key, struct redis_key *ret_key)
+redis_key_of(const char *policy_tag, enum store_space space, struct store_bytes key,
+    struct redis_key *ret_key)
 {
 	int n;
 
 	if (redis_buckets(space)) {
 		n = g_snprintf(ret_key->bytes, sizeof ret_key->bytes, "greylag:{%s}:%s:%x",
-		    environment_of(space), store_spaces[space].name, redis_bucket(space, key));
+		    space_tag(policy_tag, space), store_spaces[space].name, redis_bucket(space, key));
 		ret_key->length = ret_key->bare = (size_t)n;
 		return;
 	}
 	n = g_snprintf(ret_key->bytes, sizeof ret_key->bytes,
-	    "greylag:{%s}:%s:", environment_of(space), store_spaces[space].name);
+	    "greylag:{%s}:%s:", space_tag(policy_tag, space), store_spaces[space].name);
 	ret_key->bare = (size_t)n;
 	ret_key->length = ret_key->bare + MIN(key.length, STORE_KEY_MAX);
 	memcpy(ret_key->bytes + ret_key->bare, key.data, ret_key->length - ret_key->bare);

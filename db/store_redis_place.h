@@ -17,17 +17,19 @@
 
 #include "db/store.h"
 
+/* POLICY_TAG is the hash tag of the policy environment's keys: "policy", but for a cluster. */
+
 /* How many hashes the space's records lie in; 0: each has a key of its own. */
 unsigned redis_buckets(enum store_space space);
 bool redis_is_ordered(enum store_space space);
 bool redis_is_packed(enum store_space space);
 
 /* greylag:{ENVIRONMENT}:SPACE: */
-char *redis_space_prefix(enum store_space space);
+char *redis_space_prefix(const char *policy_tag, enum store_space space);
 /* The sorted set of an ordered space. */
-char *redis_space_index(enum store_space space);
+char *redis_space_index(const char *policy_tag, enum store_space space);
 /* Counts the changes to what is read, changed and written back by a batch. */
-char *redis_turn_key(enum store_environment environment);
+char *redis_turn_key(const char *policy_tag, enum store_environment environment);
 
 /* The hash that a record of a space with buckets is in, from 0. */
 unsigned redis_bucket(enum store_space space, struct store_bytes key);
@@ -39,6 +41,7 @@ struct redis_key {
 	char bytes[64 + STORE_KEY_MAX];
 };
 
-void redis_key_of(enum store_space space, struct store_bytes key, struct redis_key *ret_key);
+void redis_key_of(const char *policy_tag, enum store_space space, struct store_bytes key,
+    struct redis_key *ret_key);
 
 #endif

@@ -80,7 +80,7 @@ static void
 argv_scan(struct redis_op *op, const struct store_cursor *cursor)
 {
 	const char *place = cursor->length ? (const char *)cursor->bytes : "0";
-	char *prefix = redis_space_prefix(op->space);
+	char *prefix = redis_space_prefix(op->redis->policy_tag, op->space);
 	bool ordered = redis_is_ordered(op->space);
 	unsigned buckets = redis_buckets(op->space);
 
@@ -89,7 +89,7 @@ argv_scan(struct redis_op *op, const struct store_cursor *cursor)
 					: REDIS_SCRIPT_SCAN);
 	redis_argv_number(op, 0);
 	if (ordered) {
-		char *index = redis_space_index(op->space);
+		char *index = redis_space_index(op->redis->policy_tag, op->space);
 
 		redis_argv_take(op, index, strlen(index));
 		argv_place(op, cursor);

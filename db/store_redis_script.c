@@ -6,16 +6,15 @@
 
 /*
  * SCAN walks all that the server has, so the spaces of few records that are read whole have a set
- * of their keys besides, greylag:{policy}:SPACE. A record that has expired leaves it at the next
- * scan. Gives the set's name and the key proper of a key, or nothing. The memory's is a sorted set,
- * since it is read in order.
+ * of their keys besides, greylag:{TAG}:SPACE. A record that has expired leaves it at the next scan.
+ * Gives the set's name and the key proper of a key, or nothing. The memory's is a sorted set, since
+ * it is read in order.
  */
 #define INDEX_OF                                                                                   \
 	"local function index_of(key)\n"                                                           \
-	"  for _, set in ipairs({'greylag:{policy}:allowed', 'greylag:{policy}:hours',\n"          \
-	"      'greylag:{token}:memory'}) do\n"                                                    \
-	"    local n = #set + 1\n"                                                                 \
-	"    if key:sub(1, n) == set .. ':' then return set, key:sub(n + 1) end\n"                 \
+	"  local set, space = key:match('^(greylag:{[^}]*}:(%a+)):')\n"                            \
+	"  if space == 'allowed' or space == 'hours' or space == 'memory' then\n"                  \
+	"    return set, key:sub(#set + 2)\n"                                                      \
 	"  end\n"                                                                                  \
 	"end\n"
 
@@ -139,7 +138,7 @@ const char *const redis_scripts[REDIS_SCRIPTS + 1] = {
     [REDIS_SCRIPT_COUNT] =
 	"local total, seen, n = redis.call('DBSIZE'), 0, {}\n"
 	"local function look(key)\n"
-	"	local name = key:match('^greylag:{%a+}:(%a+):')\n"
+	"	local name = key:match('^greylag:{[^}]*}:(%a+):')\n"
 	"	if name then\n"
 	"		local hash = name == 'tokens' or name == 'messages'\n"
 	"		n[name] = (n[name] or 0) + (hash and redis.call('HLEN', key) or 1)\n"
@@ -159,15 +158,17 @@ const char *const redis_scripts[REDIS_SCRIPTS + 1] = {
 	"	local function count(name, last, step)\n"
 	"		local sum = 0\n"
 	"		for i = 0, last, step do\n"
-	"			sum = sum + redis.call('HLEN', prefix .. name .. "
-	"string.format(':%x', i))\n"
+	"			local r = redis.pcall('HLEN', prefix .. name .. string.format(':%x', i))\n"
+	"			if type(r) == 'table' then return end\n" /* a cluster's, and elsewhere */
+	"			sum = sum + r\n"
 	"		end\n"
 	"		n['=' .. name], n[name] = sum * step, nil\n"
 	"	end\n"
 	"	count('tokens', 8191, 32)\n"
 	"	count('messages', 1023, 1)\n"
 	"	for _, name in ipairs({'slots', 'memory'}) do\n"
-	"		n['=' .. name], n[name] = redis.call('ZCARD', prefix .. name), nil\n"
+	"		local r = redis.pcall('ZCARD', prefix .. name)\n"
+	"		if type(r) ~= 'table' then n['=' .. name], n[name] = r, nil end\n"
 	"	end\n"
 	"end\n"
 	"local t = {total > 2000 and 1 or 0, total, seen}\n"

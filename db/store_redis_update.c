@@ -189,8 +189,8 @@ on_read(redisAsyncContext *redis, void *data, void *context)
 	run_update(op);
 }
 
-void
-redis_update_start(struct redis_op *op)
+static bool
+send_read(struct redis_op *op)
 {
 	size_t length;
 	const char *key = g_bytes_get_data(op->key, &length);
@@ -198,11 +198,23 @@ redis_update_start(struct redis_op *op)
 	const char *argv[] = {op->field ? "HGET" : "GET", key, field.data};
 	const size_t lengths[] = {strlen(argv[0]), length, field.length};
 
+	return redis_op_send(op, on_read, op->field ? 3 : 2, argv, lengths);
+}
+
+bool
+redis_update_again(struct redis_op *op)
+{
+	return op->writing ? redis_op_send_argv(op) : send_read(op);
+}
+
+void
+redis_update_start(struct redis_op *op)
+{
 	if (redis_is_packed(op->space))
 		redis_batch_start(op);
 	else if (op->update == store_add_deltas)
 		run_update(op);
-	else if (!redis_op_send(op, on_read, op->field ? 3 : 2, argv, lengths))
+	else if (!send_read(op))
 		redis_op_refuse(op, STORE_UNAVAILABLE);
 }
 
@@ -244,7 +256,7 @@ redis_update(struct store *store, enum store_space space, struct store_bytes key
 		redis_op_refuse(op, STORE_UNAVAILABLE);
 		return;
 	}
-	redis_key_of(space, key, &full);
+	redis_key_of(op->redis->policy_tag, space, key, &full);
 	op->key = g_bytes_new(full.bytes, full.length);
 	op->bare = full.bare;
 	op->field = redis_buckets(space) ? g_bytes_new(key.data, key.length) : NULL;

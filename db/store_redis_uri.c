@@ -207,6 +207,31 @@ set_guides(struct redis_address *address, const char *list, int default_port, GE
 	return address->guides->len > 0;
 }
 
+void
+redis_address_copy(const struct redis_address *address, struct redis_address *ret_address)
+{
+	struct redis_address copy = *address;
+
+	copy.path = g_strdup(address->path);
+	copy.host = address->guides ? NULL : g_strdup(address->host);
+	copy.user = g_strdup(address->user);
+	copy.password = g_strdup(address->password);
+	copy.service = g_strdup(address->service);
+	copy.sentinel_password = g_strdup(address->sentinel_password);
+	copy.tag = g_strdup(address->tag);
+	if (address->guides) {
+		copy.guides = g_array_new(FALSE, FALSE, sizeof(struct redis_guide));
+		g_array_set_clear_func(copy.guides, guide_clear);
+	}
+	for (guint i = 0; address->guides && i < address->guides->len; i++) {
+		struct redis_guide guide = g_array_index(address->guides, struct redis_guide, i);
+
+		guide.host = g_strdup(guide.host);
+		g_array_append_val(copy.guides, guide);
+	}
+	*ret_address = copy;
+}
+
 /* USER:PASSWORD or :PASSWORD, with %XX for what means something else there. */
 static bool
 set_login(struct redis_address *address, const char *login, GError **error)

@@ -45,6 +45,8 @@ bool redis_address_parse(
 bool redis_host_parse(const char *text, int default_port, char **ret_host, int *ret_port);
 /* Takes the first line of a file as the password. */
 bool redis_address_read_password(struct redis_address *address, const char *path, GError **error);
+/* Without the host where that has to be asked for. */
+void redis_address_copy(const struct redis_address *address, struct redis_address *ret_address);
 void redis_address_clear(struct redis_address *address);
 
 #endif

@@ -1,6 +1,7 @@
 # Tests with real processes: greylagd by its protocol, greylagctl on stores, a real Postfix.
 SYSTEM_TESTS = \
 	tests/layers.py \
+	tests/system/cluster.py \
 	tests/system/faults.py \
 	tests/system/greylag.sh \
 	tests/system/greylagctl.sh \

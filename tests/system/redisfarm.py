@@ -1,11 +1,23 @@
 """Redis servers, replicas, sentinels and a cluster for tests; they end with the test."""
-import os, subprocess
+import os, random, re, socket, subprocess, time
 
 from policy import free_port, run, wait_until
 
 def letters(n):
     """A number without digits, which greylagd would take for those of one-time senders."""
     return "".join("abcdefghij"[int(digit)] for digit in str(n))
+
+
+def reasons(daemon, senders):
+    """What the log gives as the reason of each, when they are asked for now, from addresses of one network."""
+    client = daemon.client()
+    time.sleep(1.2)  # by then the log has what was before
+    start = len(daemon.log())
+    for n, sender in enumerate(senders):
+        client.ask(sender=sender, client=f"192.0.2.{n % 250 + 1}")
+    client.close()
+    wait_until(lambda: daemon.log()[start:].count(" reason=") >= len(senders))
+    return re.findall(r" reason=(\S+)", daemon.log()[start:])
 
 
 SERVER = ["setpriv", "--pdeathsig", "KILL", "redis-server"]
@@ -85,10 +97,27 @@ def watched(tap, master, replicas):
     return sentinels
 
 
+def two_ports():
+    """The first of two that are free; the second, by which the nodes talk, is 10,000 higher."""
+    while True:
+        port = random.randrange(21000, 32000)
+        try:
+            for p in (port, port + 10000):
+                with socket.socket() as s:
+                    s.bind(("127.0.0.1", p))
+            return port
+        except OSError:
+            continue
+
+
+def node(tap, name):
+    return Server(tap, name, "--cluster-enabled", "yes", "--cluster-node-timeout", "2000",
+                  "--cluster-require-full-coverage", "no", port=two_ports()).start()
+
+
 def cluster(tap, masters=3):
     """Servers that share the slots among them."""
-    nodes = [Server(tap, f"node-{i}", "--cluster-enabled", "yes", "--cluster-node-timeout", "1000").start()
-             for i in range(masters)]
+    nodes = [node(tap, f"node-{i}") for i in range(masters)]
     done = run("redis-cli", "--cluster", "create", *(f"{n.host}:{n.port}" for n in nodes), "--cluster-yes")
     if done[0] != 0 or not wait_until(lambda: all("cluster_state:ok" in n.ask("CLUSTER", "INFO") for n in nodes), 30):
         raise RuntimeError("no cluster: " + done[1] + done[2])

@@ -36,14 +36,9 @@ class Load:
 
 
 def lost(daemon, answered):
-    """Those of them that are taken for first attempts again."""
-    client = daemon.client()
-    start = len(daemon.log())
-    for sender, _ in answered:
-        client.ask(sender=sender)
-    wait_until(lambda: daemon.log()[start:].count("reason=") >= len(answered))
-    lines = [line for line in daemon.log()[start:].splitlines() if "reason=" in line]
-    return [when for (_, when), line in zip(answered, lines) if "reason=first" in line]
+    """When those were answered that are taken for first attempts again."""
+    reasons = redisfarm.reasons(daemon, [sender for sender, _ in answered])
+    return [when for (_, when), reason in zip(answered, reasons) if reason == "first"]
 
 
 def take_over(tap, daemon, master, replica, name, follows):

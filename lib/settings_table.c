@@ -34,6 +34,13 @@ const struct setting_row settings_table[SETTING_COUNT] = {
 	"0",
 	"Replicas of the Redis server that must have a triplet before it is answered, so that none "
 	"is lost when one of them takes over."},
+    [SETTING_STORE_CACHE] = {"store", "cache", SETTING_TYPE_NUMBER, 0, 16777216, NULL, "65536",
+	"Known triplets and clients that the daemon remembers where the store is a Redis server, "
+	"some 150 bytes each. 0 for none; with lmdb: there is no need of it."},
+    [SETTING_STORE_CACHE_TTL] = {"store", "cache_ttl", SETTING_TYPE_DURATION, 1, 10 * MINUTE, NULL,
+	"60s",
+	"How long one is remembered: what another host or greylagctl forgets is forgotten after so "
+	"long at the latest."},
 
     [SETTING_POLICY_LISTEN] = {"policy", "listen", SETTING_TYPE_LIST, 0, 0, NULL,
 	"inet:127.0.0.1:10023",

@@ -51,7 +51,7 @@ ctl_export(struct ctl *ctl, int argc, char **argv, GError **error)
 	ctl_json_print(ctl_json_header(exporter.hash_key, ctl->now));
 	for (int space = 0; space < STORE_SPACES; space++) {
 		exporter.space = (enum store_space)space;
-		if (store_spaces[space].environment == STORE_POLICY &&
+		if (store_spaces[space].environment == STORE_POLICY && space != STORE_JOURNAL &&
 		    !ctl_scan(ctl, exporter.space, write_record, NULL, &exporter, error))
 			return false;
 	}

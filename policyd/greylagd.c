@@ -143,6 +143,18 @@ server_options(const struct settings *settings)
 	};
 }
 
+/* A store on this machine answers as fast as what is remembered. */
+static void
+set_cache(const struct daemon *d)
+{
+	const struct settings *s = d->settings;
+	int64_t entries = settings_number(s, SETTING_STORE_CACHE);
+
+	if (!store_is_shared(settings_text(s, SETTING_STORE_URI)))
+		entries = 0;
+	policy_set_cache(d->policy, (unsigned)entries, settings_number(s, SETTING_STORE_CACHE_TTL));
+}
+
 static bool
 load(struct daemon *d, GError **error)
 {
@@ -213,6 +225,7 @@ reload(struct daemon *d)
 	} else {
 		options = server_options(d->settings);
 		policy_set_rules(d->policy, d->rules);
+		set_cache(d);
 		server_set_options(d->server, &options);
 		if (d->http)
 			http_set_settings(d->http, d->settings);
@@ -373,6 +386,7 @@ serve(struct daemon *d)
 	d->learned = learned_new();
 	d->policy =
 	    policy_new(NULL, d->rules, stdio ? POLICY_MESSAGES_SINGLE : POLICY_MESSAGES_SERVER);
+	set_cache(d);
 	d->keeper = keeper_new(d->loop, d->settings, d->policy, d->stats);
 	if (!stdio)
 		d->pid_file =

@@ -360,6 +360,27 @@ write_fallback_waiting(struct metrics_writer *w, const struct view *view)
 }
 
 static void
+write_cache_entries(struct metrics_writer *w, const struct view *view)
+{
+	if (view->cache.entries)
+		plain(w, view->cache.used);
+}
+
+static void
+write_cache_hits(struct metrics_writer *w, const struct view *view)
+{
+	if (view->cache.entries)
+		plain(w, view->cache.hits);
+}
+
+static void
+write_cache_misses(struct metrics_writer *w, const struct view *view)
+{
+	if (view->cache.entries)
+		plain(w, view->cache.misses);
+}
+
+static void
 write_triplets(struct metrics_writer *w, const struct view *view)
 {
 	for (int i = 0; view->census.at && i < TRIPLET_STATES; i++)
@@ -571,6 +592,12 @@ const struct metric_row http_metrics[] = {
     {"greylag_fallback_waiting", METRIC_GAUGE, NULL, "",
 	"Records and counters of the local store that wait for the server.",
 	write_fallback_waiting},
+    {"greylag_cache_entries", METRIC_GAUGE, NULL, "",
+	"Known triplets and clients that are remembered (store.cache).", write_cache_entries},
+    {"greylag_cache_hits", METRIC_COUNTER, NULL, "",
+	"Requests that were answered by what is remembered.", write_cache_hits},
+    {"greylag_cache_misses", METRIC_COUNTER, NULL, "",
+	"Requests for which the server had to be asked.", write_cache_misses},
     {"greylag_triplets", METRIC_GAUGE, NULL, "state",
 	"Triplets by state, as of greylag_triplets_counted_timestamp_seconds.", write_triplets},
     {"greylag_triplets_counted_timestamp_seconds", METRIC_GAUGE, "seconds", "",

@@ -14,7 +14,8 @@ const enum setting http_shown_settings[] = {SETTING_GREYLIST_MODE, SETTING_GREYL
     SETTING_GREYLIST_AUTO_WHITELIST_AFTER, SETTING_GREYLIST_IPV4_PREFIX,
     SETTING_GREYLIST_IPV6_PREFIX, SETTING_GREYLIST_MATCH_BY_NAME, SETTING_GREYLIST_NULL_SENDER,
     SETTING_GREYLIST_ACTION, SETTING_GREYLIST_PRIVACY, SETTING_STORE_MAX_TRIPLETS,
-    SETTING_STORE_TIMEOUT, SETTING_STORE_FALLBACK, SETTING_COUNT};
+    SETTING_STORE_TIMEOUT, SETTING_STORE_FALLBACK, SETTING_STORE_WAIT_REPLICAS, SETTING_STORE_CACHE,
+    SETTING_STORE_CACHE_TTL, SETTING_COUNT};
 
 static json_t *
 whole(uint64_t n)
@@ -165,6 +166,17 @@ store_json(const struct view *view)
 	    fallback_json(&view->store.fallback));
 }
 
+/* null where nothing is remembered. */
+static json_t *
+cache_json(const struct view *view)
+{
+	if (!view->cache.entries)
+		return json_null();
+	return json_pack("{s:o, s:o, s:o, s:o}", "entries", whole(view->cache.entries), "used",
+	    whole(view->cache.used), "hits", whole(view->cache.hits), "misses",
+	    whole(view->cache.misses));
+}
+
 static json_t *
 triplets_json(const struct view *view)
 {
@@ -310,6 +322,7 @@ http_stats_render(const struct view *view, GString *out)
 	json_object_set_new(root, "started", json_integer(view->started));
 	json_object_set_new(root, "health", health_json(view));
 	json_object_set_new(root, "process", process_json(view));
+	json_object_set_new(root, "cache", cache_json(view));
 	add_stored(root, view);
 	json_object_set_new(root, "most_deferred",
 	    json_pack("{s:I, s:o, s:o}", "since", (json_int_t)view->top_since, "networks",

@@ -261,3 +261,9 @@ keeper_report(const struct keeper *keeper)
 {
 	return reporter_result(keeper->reporter);
 }
+
+struct known_status
+keeper_cache(const struct keeper *keeper)
+{
+	return policy_cache(keeper->policy);
+}

@@ -36,4 +36,7 @@ struct census_result keeper_census(const struct keeper *keeper);
 /* Valid until the loop goes on; NULL while none has been made. */
 const struct report_result *keeper_report(const struct keeper *keeper);
 
+/* What the policy remembers besides the store. */
+struct known_status keeper_cache(const struct keeper *keeper);
+
 #endif

@@ -24,6 +24,7 @@ policyd_libpolicy_a_SOURCES = \
 	policyd/http_stats.c policyd/http_stats.h \
 	policyd/http_words.c policyd/http_words.h \
 	policyd/keeper.c policyd/keeper.h \
+	policyd/known.c policyd/known.h \
 	policyd/learned.c policyd/learned.h \
 	policyd/listener.c policyd/listener.h \
 	policyd/merge.c policyd/merge.h \

@@ -6,6 +6,7 @@
 #include "policyd/allowed.h"
 #include "policyd/client.h"
 #include "policyd/domains.h"
+#include "policyd/known.h"
 #include "policyd/messages.h"
 #include "policyd/standing.h"
 
@@ -15,6 +16,7 @@ struct policy {
 	struct messages *messages;
 	struct domains *domains;
 	struct allowed *allowed;
+	struct known *known; /* NULL where the store answers reads at once */
 	bool reading_allowed;
 	GPtrArray *spare; /* struct ask, for the next requests */
 };
@@ -41,6 +43,7 @@ policy_free(struct policy *policy)
 	messages_free(policy->messages);
 	domains_free(policy->domains);
 	allowed_free(policy->allowed);
+	known_free(policy->known);
 	g_ptr_array_unref(policy->spare);
 	g_free(policy);
 }
@@ -52,6 +55,21 @@ policy_set_rules(struct policy *policy, struct rules *rules)
 
 	policy->rules = rules_ref(rules);
 	rules_unref(old);
+	if (policy->known)
+		known_clear(policy->known);
+}
+
+void
+policy_set_cache(struct policy *policy, unsigned entries, int64_t seconds)
+{
+	known_free(policy->known);
+	policy->known = entries ? known_new(entries, seconds) : NULL;
+}
+
+struct known_status
+policy_cache(const struct policy *policy)
+{
+	return known_status(policy->known);
 }
 
 struct rules *
@@ -252,24 +270,59 @@ client_update(const struct store_bytes *old, struct store_change *change, void *
 		    client_expires(&job->rules, &after));
 }
 
+static bool
+pass_is_due(const struct ask *ask)
+{
+	struct client after;
+
+	return ask->rules->greylist.auto_whitelist_after &&
+	       client_pass(
+		   &ask->rules->greylist, ask->have_client ? &ask->client : NULL, ask->now, &after);
+}
+
 /* Counts a pass if one is due, without making the answer wait for it. */
 static void
 count_pass(struct ask *ask)
 {
-	struct client after;
 	struct client_job *job;
 	uint8_t key[CLIENT_KEY_MAX];
 	struct store_call nobody = {0};
 
-	if (!ask->rules->greylist.auto_whitelist_after ||
-	    !client_pass(
-		&ask->rules->greylist, ask->have_client ? &ask->client : NULL, ask->now, &after))
+	if (!pass_is_due(ask))
 		return;
 	job = g_new(struct client_job, 1);
 	*job = (struct client_job){.rules = ask->rules->greylist, .now = ask->now};
 	store_update(ask->policy->store, STORE_CLIENTS,
 	    (struct store_bytes){key, client_key(&ask->delivery.client, key)}, client_update, job,
 	    g_free, &nobody);
+}
+
+/* -- what is known already -- */
+
+/* What needs a write is asked for anew the next time. */
+static void
+remember(struct ask *ask, const uint8_t *triplet)
+{
+	struct known_key key = known_key(&ask->delivery.client, triplet);
+	struct known_entry entry = {ask->client, ask->have_client, ask->outcome};
+
+	if (ask->policy->known && !pass_is_due(ask))
+		known_put(ask->policy->known, &key, ask->now, &entry);
+}
+
+static bool
+remembers(struct ask *ask, const uint8_t *triplet, struct greylist_outcome *ret_outcome)
+{
+	struct known_key key = known_key(&ask->delivery.client, triplet);
+	struct known *known = ask->policy->known;
+	struct known_entry entry;
+
+	if (!known || !known_find(known, &key, ask->now, &entry))
+		return false;
+	ask->client = entry.client;
+	ask->have_client = entry.have_client;
+	*ret_outcome = entry.outcome;
+	return !pass_is_due(ask);
 }
 
 /* -- the update of a triplet -- */
@@ -414,8 +467,11 @@ ask_update(struct ask *ask)
 		store_update(ask->policy->store, STORE_TRIPLETS,
 		    (struct store_bytes){ask->key, sizeof ask->key}, triplet_update, job_new(ask),
 		    g_free, &call);
-	else
+	else {
+		if (ask->outcome.verdict == GREYLIST_KNOWN && !ask->overflow)
+			remember(ask, ask->key);
 		triplet_settled(ask, &ask->outcome);
+	}
 }
 
 /* An attempt that is spared while it waits has come back all the same: its triplet passes, without
@@ -521,11 +577,47 @@ ask_client_known(struct ask *ask)
 	if (ask->result != STORE_OK && ask->result != STORE_NOT_FOUND) {
 		tell_store_failed(ask, ask->result);
 	} else if (client_known(rules, ask->have_client ? &ask->client : NULL, ask->now)) {
+		remember(ask, NULL);
 		count_pass(ask);
 		tell_spared(ask, REASON_KNOWN_CLIENT, NULL);
 	} else {
 		ask_triplet(ask);
 	}
+}
+
+/* Tells what is remembered, if it is enough for an answer. */
+static bool
+tell_remembered(struct ask *ask)
+{
+	const struct greylist_rules *rules = &ask->rules->greylist;
+	struct greylist_outcome outcome;
+
+	if (rules->auto_whitelist_after && remembers(ask, NULL, &outcome) &&
+	    client_known(rules, &ask->client, ask->now)) {
+		tell_spared(ask, REASON_KNOWN_CLIENT, NULL);
+		return true;
+	}
+	delivery_triplet_key(
+	    &ask->delivery, store_hash_key(ask->policy->store), &ask->attempt, false, ask->key);
+	if (!remembers(ask, ask->key, &outcome))
+		return false;
+	tell_outcome(ask, &outcome);
+	return true;
+}
+
+static bool
+known_already(struct ask *ask)
+{
+	struct known *known = ask->policy->known;
+	bool hit;
+
+	if (!known)
+		return false;
+	hit = tell_remembered(ask);
+	known_count(known, hit);
+	if (!hit)
+		ask->have_client = false;
+	return hit;
 }
 
 static void
@@ -542,6 +634,8 @@ ask_client(struct ask *ask)
 	};
 	if (!ask->policy->store) {
 		tell_store_failed(ask, STORE_UNAVAILABLE);
+	} else if (known_already(ask)) {
+		return;
 	} else if (ask->rules->greylist.auto_whitelist_after) {
 		ask_get(ask, STORE_CLIENTS, bytes, client_read, ask_client_known);
 	} else {

@@ -9,6 +9,7 @@
 
 #include "db/store.h"
 #include "policyd/decision.h"
+#include "policyd/known.h"
 #include "policyd/protocol.h"
 #include "policyd/rules.h"
 
@@ -28,6 +29,11 @@ void policy_free(struct policy *policy);
 void policy_set_rules(struct policy *policy, struct rules *rules);
 struct rules *policy_rules(const struct policy *policy);
 void policy_set_store(struct policy *policy, struct store *store);
+
+/* Remembers so many known triplets and clients for so many SECONDS, for a store that a read has to
+ * ask over a network (policyd/known.h); 0 entries for none, as at first. */
+void policy_set_cache(struct policy *policy, unsigned entries, int64_t seconds);
+struct known_status policy_cache(const struct policy *policy);
 
 /* Takes up the operator's exceptions from the store, sooner or later. To be called every few
  * seconds. */

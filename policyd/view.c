@@ -120,6 +120,7 @@ view_take(const struct view_sources *sources, int64_t now, struct view *ret_view
 	    .last_pass = keeper_last_pass(sources->keeper),
 	    .census = keeper_census(sources->keeper),
 	    .report = keeper_report(sources->keeper),
+	    .cache = keeper_cache(sources->keeper),
 	    .error = stats_last_error(sources->stats),
 	};
 

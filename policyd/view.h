@@ -47,6 +47,7 @@ struct view {
 	uint64_t expired;
 	int64_t last_pass; /* of expiry; 0: none yet */
 	struct census_result census;
+	struct known_status cache;
 	const struct report_result *report; /* NULL: none has been made yet */
 	struct learned_counts learned;      /* messages, by class */
 	struct stats_error error;

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Several greylagd on one Redis: they agree, and mail goes on without the server."""
-import json, os, shutil, signal, subprocess, sys, time
+import json, os, shutil, signal, subprocess, sys, time, urllib.request
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from policy import BUILD, GREYLAGCTL, GREYLAGD, Daemon, Tap, run, sanitized, verb, wait_until
+from policy import BUILD, GREYLAGCTL, GREYLAGD, Daemon, Tap, free_port, run, sanitized, verb, wait_until
 
 GREYLAG = os.path.join(BUILD, "classifier", "greylag")
 FAKETIME = "/usr/$LIB/faketime/libfaketime.so.1"
@@ -111,6 +111,33 @@ def write(path, text):
     return path
 
 
+def processed(redis):
+    """Commands so far."""
+    return int(next(line for line in redis.ask("INFO", "stats").split() if "total_commands_processed" in line)
+               .split(":")[1])
+
+
+def cache(tap, redis, first):
+    http = free_port()
+    host = daemon(tap, redis, "remembering", "store.cache_ttl=2s", f"http.listen=inet:127.0.0.1:{http}").start()
+    client = host.client()
+    tap.equal(client.ask(sender="a@example.org"), "DUNNO", "known is known, and remembered")
+    start, before = time.monotonic(), processed(redis)
+    answers = {client.ask(sender="a@example.org") for n in range(500)}
+    asked = processed(redis) - before
+    slow = time.monotonic() - start > 1.5
+    tap.ok(answers == {"DUNNO"} and (asked < 200 or slow), "500 times more, the server is not asked for it", asked)
+    told = json.load(urllib.request.urlopen(f"http://127.0.0.1:{http}/stats"))["cache"]
+    tap.ok(told["used"] == 1 and told["hits"] >= 400 and told["misses"] >= 1, "/stats counts it", told)
+    tap.equal(ctl(redis.uri, "forget", "--sender", "a@example.org")[0], 0, "what is forgotten")
+    end = time.monotonic() + 3
+    tap.ok(wait_until(lambda: verb(client.ask(sender="a@example.org")) == "DEFER_IF_PERMIT", 3),
+           "is forgotten after the time to live at the latest", time.monotonic() - end)
+    time.sleep(1.1)
+    tap.equal(verb(first.ask(sender="a@example.org")), "PREPEND", "and comes again")
+    host.stop()
+
+
 def faults(tap, redis, first, second):
     client = first.client()
     redis.signal(signal.SIGSTOP)
@@ -165,6 +192,7 @@ with Tap() as tap:
         hosts = two_hosts(tap, server)
         commands(tap, server, hosts[0])
         moving(tap, server)
+        cache(tap, server, hosts[0])
         hosts = (*hosts, faults(tap, server, *hosts))
         skew(tap, server)
         for host in hosts:

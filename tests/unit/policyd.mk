@@ -13,6 +13,11 @@ TESTS += tests/unit/test_client
 tests_unit_test_client_SOURCES = tests/unit/test_client.c
 tests_unit_test_client_LDADD = $(POLICYD_LIBS)
 
+check_PROGRAMS += tests/unit/test_known
+TESTS += tests/unit/test_known
+tests_unit_test_known_SOURCES = tests/unit/test_known.c
+tests_unit_test_known_LDADD = $(POLICYD_LIBS)
+
 check_PROGRAMS += tests/unit/test_policy
 TESTS += tests/unit/test_policy
 POLICY_WORLD = tests/unit/policy_world.c tests/unit/policy_world.h

@@ -204,6 +204,8 @@ set_guides(struct redis_address *address, const char *list, int default_port, GE
 		}
 		g_array_append_val(address->guides, guide);
 	}
+	if (!address->guides->len)
+		g_set_error_literal(error, STORE_ERROR, 0, "no host is named");
 	return address->guides->len > 0;
 }
 

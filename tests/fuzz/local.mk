@@ -117,3 +117,8 @@ FUZZ_TARGETS += tests/fuzz/fuzz_origin
 tests_fuzz_fuzz_origin_SOURCES = tests/fuzz/fuzz_origin.c $(FUZZ_DRIVER)
 tests_fuzz_fuzz_origin_LDADD = $(CLASSIFY_LIBS)
 tests_fuzz_fuzz_origin_LDFLAGS = $(LINK_FUZZ)
+
+FUZZ_TARGETS += tests/fuzz/fuzz_journal
+tests_fuzz_fuzz_journal_SOURCES = tests/fuzz/fuzz_journal.c $(FUZZ_DRIVER)
+tests_fuzz_fuzz_journal_LDADD = $(DB_LIBS)
+tests_fuzz_fuzz_journal_LDFLAGS = $(LINK_FUZZ)

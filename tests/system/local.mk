@@ -2,6 +2,7 @@
 SYSTEM_TESTS = \
 	tests/layers.py \
 	tests/system/cluster.py \
+	tests/system/farm.py \
 	tests/system/faults.py \
 	tests/system/greylag.sh \
 	tests/system/greylagctl.sh \
@@ -29,6 +30,13 @@ EXTRA_DIST += \
 	tests/system/redisfarm.py \
 	tests/system/tap.sh \
 	tests/system/web.py
+
+# The farm loses its server again and again.
+stress: stress-farm
+stress-farm: all
+	GREYLAG_ROUNDS=20 top_srcdir=$(top_srcdir) top_builddir=$(top_builddir) \
+		$(abs_srcdir)/tests/system/farm.py
+.PHONY: stress-farm
 
 # Writes a month of counters for the page in the browser.
 check_PROGRAMS += tests/system/fill

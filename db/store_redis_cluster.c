@@ -1,7 +1,7 @@
 /*
  * redis+cluster: the servers of a Redis Cluster. The keys of one update must lie in one slot, and
- * one slot is one server's: so greylisting's records have one of 16 tags, {policy:0} to
- * {policy:15}, by a hash of their key, and each tag is a store of its own (store_redis.c) that
+ * one slot is one server's: so greylisting's records have one of 32 tags, {policy:0} to
+ * {policy:31}, by a hash of their key, and each tag is a store of its own (store_redis.c) that
  * finds its server and follows it. What is not of one sender, recipient or client has the tag
  * {policy}, and the classifier's state {token}.
  *
@@ -18,7 +18,7 @@
 
 #include "db/store_redis_op.h"
 
-#define SHARDS     16
+#define SHARDS     32
 #define OPEN_LIMIT (G_TIME_SPAN_SECOND)
 
 enum part { COMMON = SHARDS, TOKENS, PARTS };

@@ -2,7 +2,7 @@
 """The policy server against the floor, a bare LMDB loop and postgrey, in one run on one machine.
 
 usage: policy.py [--build DIR] [--quick] [CASE ...]
-Cases: known white new mixed idle size expiry many. Without any: all but "many" (which fills ten million
+Cases: known redis farm white new mixed idle size expiry many. Without any: all but "many" (which fills ten million
 triplets). Prints figures and ratios; judges nothing. Figures depend on the machine, ratios less.
 """
 import argparse, json, os, pwd, shutil, signal, socket, subprocess, sys, tempfile, time
@@ -154,6 +154,88 @@ def case_known(bench):
         shutil.rmtree(os.path.join(bench.folder, "postgrey"))
     bench.stop(daemon)
     bench.stop(floor)
+
+
+class Redis:
+    """A redis-server, and the processor time that it and a daemon take."""
+
+    def __init__(self, bench, *options):
+        self.port = free_port()
+        self.process = bench.start(["redis-server", "--port", str(self.port), "--dir", tempfile.mkdtemp(dir=bench.folder),
+                                    "--save", "", *options], self.port)
+        self.uri = f"redis://127.0.0.1:{self.port}"
+
+    def info(self, what):
+        out = subprocess.run(["redis-cli", "-p", str(self.port), "INFO"], check=True, capture_output=True, text=True).stdout
+        return float(next(line.split(":")[1] for line in out.splitlines() if line.startswith(what + ":")))
+
+
+def processor_time(process):
+    with open(f"/proc/{process.pid}/stat") as f:
+        words = f.read().rsplit(")", 1)[1].split()
+    return (int(words[11]) + int(words[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def cost(bench, redis, daemon, port, **options):
+    """The result of a load, and the microseconds that each of both takes for a request."""
+    before = processor_time(redis.process), processor_time(daemon)
+    result = bench.load(port, **options)
+    after = processor_time(redis.process), processor_time(daemon)
+    return result, *((b - a) / options["n"] * 1e6 for a, b in zip(before, after))
+
+
+def case_redis(bench):
+    """Known triplets of a store on Redis, with nothing remembered and with all of them; then what new ones cost."""
+    n = bench.n(200000, 50000)
+    redis = Redis(bench)
+    floor, floor_port = bench.floor()
+    for name, cache in (("nothing remembered", "0"), ("remembered", "65536")):
+        daemon, port = bench.greylagd("redis", "greylist.delay=1s", f"store.uri={redis.uri}", f"store.cache={cache}")
+        make_known(bench, port, 1000)
+        rounds = [(bench.load(floor_port, n=n, m="known"), *cost(bench, redis, daemon, port, n=n, m="known", u=1000))
+                  for _ in range(bench.n(5, 3))]
+        base, ours, theirs, own = sorted(rounds, key=lambda r: r[1]["rate"] / r[0]["rate"])[len(rounds) // 2]
+        show("floor", base)
+        show(f"known on Redis, {name}", ours)
+        line("  of the floor", ratio=f"{ours['rate'] / base['rate']:.2f}", server=f"{theirs:.1f}us a request",
+             daemon=f"{own:.1f}us a request")
+        bench.stop(daemon)
+    bench.stop(floor)
+    for name, options in (("in memory", ()), ("appendfsync always", ("--appendonly", "yes", "--appendfsync", "always"))):
+        redis = Redis(bench, *options)
+        daemon, port = bench.greylagd("redis-new", f"store.uri={redis.uri}")
+        used = redis.info("used_memory")
+        n = bench.n(100000, 20000)
+        result, theirs, own = cost(bench, redis, daemon, port, n=n, m="new", c=200)
+        show(f"new on Redis, {name}", result)
+        line("  each", server=f"{theirs:.1f}us", daemon=f"{own:.1f}us", memory=f"{(redis.info('used_memory') - used) / n:.0f} B")
+        bench.stop(daemon)
+        bench.stop(redis.process)
+
+
+def case_farm(bench):
+    """What a request costs where each of four hosts has 1,000 a second, the figures of farm_model.py."""
+    hosts, rate, n = 4, 1000, bench.n(10000, 3000)
+    for what, mode, cache in (("known, asked for", "known", 0), ("known, remembered", "known", 65536), ("new", "new", 0)):
+        redis = Redis(bench)
+        daemons = [bench.greylagd(f"farm-{mode}-{cache}-{i}", "greylist.delay=1s", f"store.uri={redis.uri}",
+                                  f"store.cache={cache}") for i in range(hosts)]
+        if mode == "known":
+            make_known(bench, daemons[0][1], 500)
+            for _, port in daemons[1:]:
+                bench.load(port, n=500, u=500, m="known")
+        before = [processor_time(p) for p in (redis.process, *(d for d, _ in daemons))]
+        commands = redis.info("total_commands_processed")
+        loads = [bench.load_start(port, n=n, u=500, m=mode, c=20, r=rate) for _, port in daemons]
+        results = [json.loads(load.communicate()[0]) for load in loads]
+        after = [processor_time(p) for p in (redis.process, *(d for d, _ in daemons))]
+        commands = (redis.info("total_commands_processed") - commands) / n / hosts
+        show(what, results[0])
+        line("  a request", server=f"{(after[0] - before[0]) / n / hosts * 1e6:.1f}us", commands=f"{commands:.1f}",
+             daemon=f"{sum(b - a for a, b in zip(before[1:], after[1:])) / n / hosts * 1e6:.1f}us")
+        for daemon, _ in daemons:
+            bench.stop(daemon)
+        bench.stop(redis.process)
 
 
 def case_white(bench):

@@ -55,7 +55,7 @@ struct attempt {
 	struct redis_batcher *batcher;
 	struct redis_op *op;
 	redisContext *redis;
-	const char *tag; /* of the policy environment's keys */
+	const char *tag;   /* of the policy environment's keys */
 	GHashTable *index; /* struct item by space and key */
 	GPtrArray *items;
 	size_t awaited; /* replies */
@@ -641,8 +641,7 @@ try_once(struct redis_batcher *batcher, struct redis_op *op, bool *ret_again)
 	enum store_result result;
 
 	if (fresh)
-		batcher->connection =
-		    redis_link_connect_blocking(&batcher->address, limit, NULL);
+		batcher->connection = redis_link_connect_blocking(&batcher->address, limit, NULL);
 	a.redis = batcher->connection;
 	if (!a.redis)
 		return STORE_UNAVAILABLE;

@@ -34,10 +34,10 @@ struct store_redis {
 	int64_t alarm;
 	struct redis_batcher *batcher; /* NULL until there is a batch */
 	bool closing;                  /* no more batches */
-	unsigned wait_replicas;       /* that must have an update before it is answered */
-	GPtrArray *written, *covered; /* struct redis_op that wait for them; by the WAIT sent */
-	bool waiting;                 /* a WAIT is under way */
-	int64_t next_wait;            /* monotonic; not before it if there were too few */
+	unsigned wait_replicas;        /* that must have an update before it is answered */
+	GPtrArray *written, *covered;  /* struct redis_op that wait for them; by the WAIT sent */
+	bool waiting;                  /* a WAIT is under way */
+	int64_t next_wait;             /* monotonic; not before it if there were too few */
 };
 
 struct redis_op {
@@ -48,6 +48,7 @@ struct redis_op {
 	bool writing;     /* the change is with the server */
 	bool moved;       /* what it is refused for is being mended: it is sent again */
 	bool ask;         /* the next command goes to where the slot is being moved */
+	bool alone;       /* without what it adds to other keys */
 	unsigned waiting_replies, tries;
 	enum store_result refusal;
 	char *complaint; /* of the server's, to be logged */

@@ -92,7 +92,8 @@ redis_key_of(const char *policy_tag, enum store_space space, struct store_bytes 
 
 	if (redis_buckets(space)) {
 		n = g_snprintf(ret_key->bytes, sizeof ret_key->bytes, "greylag:{%s}:%s:%x",
-		    space_tag(policy_tag, space), store_spaces[space].name, redis_bucket(space, key));
+		    space_tag(policy_tag, space), store_spaces[space].name,
+		    redis_bucket(space, key));
 		ret_key->length = ret_key->bare = (size_t)n;
 		return;
 	}

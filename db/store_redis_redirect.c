@@ -96,8 +96,10 @@ redis_op_redirected(struct redis_op *op, const redisReply *reply)
 	} else if (ask) {
 		open_asking(r, host, port);
 		op->ask = true;
-	} else if (!moved && !(op->moved && !reply) &&
-		   !(error && g_str_has_prefix(reply->str, "TRYAGAIN"))) {
+	} else if (error && g_str_has_prefix(reply->str, "TRYAGAIN")) {
+		op->alone = true;
+		op->writing = op->update == store_add_deltas;
+	} else if (!moved && !(op->moved && !reply)) {
 		return false;
 	}
 	op->moved = false;

@@ -158,8 +158,10 @@ const char *const redis_scripts[REDIS_SCRIPTS + 1] = {
 	"	local function count(name, last, step)\n"
 	"		local sum = 0\n"
 	"		for i = 0, last, step do\n"
-	"			local r = redis.pcall('HLEN', prefix .. name .. string.format(':%x', i))\n"
-	"			if type(r) == 'table' then return end\n" /* a cluster's, and elsewhere */
+	"			local key = prefix .. name .. string.format(':%x', i)\n"
+	"			local r = redis.pcall('HLEN', key)\n"
+	/* In a cluster they may be elsewhere. */
+	"			if type(r) == 'table' then return end\n"
 	"			sum = sum + r\n"
 	"		end\n"
 	"		n['=' .. name], n[name] = sum * step, nil\n"

@@ -69,6 +69,18 @@ argv_step(struct redis_op *op, const struct store_step *step)
 	redis_argv_field(op, step->space, step->key);
 }
 
+/* While a slot is moved a cluster refuses what has keys on both sides. The record goes first; what
+ * is added to others' counters along with it is given up. */
+static void
+drop_additions(const struct redis_op *op, struct store_change *change)
+{
+	if (!op->alone || op->update == store_add_deltas)
+		return;
+	for (guint i = change->steps->len; i-- > 0;)
+		if (g_array_index(change->steps, struct store_step, i).kind == STORE_STEP_ADD)
+			g_array_remove_index(change->steps, i);
+}
+
 static void
 send_change(struct redis_op *op)
 {
@@ -129,6 +141,7 @@ run_update(struct redis_op *op)
 		old.data = g_bytes_get_data(op->old, &old.length);
 	store_change_begin(change, op->space, redis_op_bare_key(op));
 	op->update(op->old ? &old : NULL, change, op->job);
+	drop_additions(op, change);
 	if (change->refused)
 		redis_op_refuse(op, STORE_UNAVAILABLE);
 	else if (is_for_batch(change))

@@ -7,7 +7,15 @@ EXTRA_DIST += \
 	contrib/postfix/main.cf.greylag \
 	contrib/postfix/main.cf.milter \
 	contrib/postfix/master.cf.spawn \
+	contrib/redis/cluster.conf \
+	contrib/redis/greylag.conf \
+	contrib/redis/greylagd.service.conf \
+	contrib/redis/redis-server.service.conf \
 	contrib/redis/redis.conf \
+	contrib/redis/replica.conf \
+	contrib/redis/sentinel.conf \
+	contrib/redis/stunnel-mx.conf \
+	contrib/redis/stunnel-server.conf \
 	contrib/run \
 	contrib/sudoers/greylag \
 	contrib/systemd/greylag-milter.service \

@@ -333,7 +333,6 @@ test_again(struct fixture *f, gconstpointer data G_GNUC_UNUSED)
 {
 	g_autofree char *from = g_build_filename(f->folder, "local", NULL);
 	g_autofree char *to = g_build_filename(f->folder, "copy", NULL);
-	g_autofree char *size = NULL;
 	const char *copy[] = {"cp", "-r", from, to, NULL}, *remove[] = {"rm", "-r", from, NULL};
 	const char *move[] = {"mv", to, from, NULL};
 

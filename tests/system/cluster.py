@@ -3,8 +3,10 @@
 import json, os, re, shutil, socket, sys, threading
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from policy import GREYLAGCTL, GREYLAGD, Daemon, Tap, run, verb, wait_until
+from policy import BUILD, GREYLAGCTL, GREYLAGD, SOURCE, Daemon, Tap, run, verb, wait_until
 import redisfarm
+
+GREYLAG = os.path.join(BUILD, "classifier", "greylag")
 
 
 def ctl(uri, *arguments):
@@ -50,6 +52,17 @@ def moves(tap, nodes, uri):
     shown = json.loads(out)["store"]
     tap.equal((status, shown["driver"], shown["records"]["triplets"]), (0, "redis-cluster", 200), "greylagctl status")
     tap.equal(ctl(uri, "check")[0], 0, "greylagctl check")
+
+
+def learning(tap, uri):
+    """What greylag learns lies under one tag, on whichever node."""
+    data = os.path.join(SOURCE, "tests", "data")
+    status, out, err = run(GREYLAG, "-c", "/dev/null", "-d", uri, "train", "--ham", os.path.join(data, "ham"),
+                           "--spam", os.path.join(data, "spam"))
+    tap.ok(status == 0 and "failed 0" in out, "greylag learns", status, out, err)
+    status, out, err = run(GREYLAG, "-c", "/dev/null", "-d", uri, "classify", "--terse",
+                           os.path.join(data, "spam-new-loan.eml"), os.path.join(data, "ham-new-list.eml"))
+    tap.equal([line[0] for line in out.splitlines()], ["S", "H"], "and judges by it")
 
 
 def slot_of(node, tag):
@@ -161,6 +174,7 @@ with Tap() as tap:
     hosts = [Daemon(tap, name, "store.uri=" + uri, "greylist.delay=600s").start() for name in ("one", "two")]
     spread(tap, nodes, *hosts)
     moves(tap, nodes, uri)
+    learning(tap, uri)
     resharding(tap, nodes, hosts[0])
     take_over(tap, nodes, hosts[1])
     for host in hosts:

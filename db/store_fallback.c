@@ -116,15 +116,46 @@ read_locally(struct look_up *l, size_t index)
 }
 
 static void
+delete_it(const struct store_bytes *old, struct store_change *change, void *job G_GNUC_UNUSED)
+{
+	if (old)
+		store_change_delete(change);
+}
+
+static void
+take_found(void *context, size_t index G_GNUC_UNUSED, enum store_result result,
+    const struct store_bytes *value G_GNUC_UNUSED)
+{
+	*(bool *)context = result == STORE_OK;
+}
+
+/* What was deleted on the server shall not come back with the copy. A local change that is not
+ * committed yet is none. */
+static void
+drop_copy(struct store_fallback *f, enum store_space space, struct store_bytes key)
+{
+	struct store_call nobody = {0};
+	bool found = false;
+
+	if (!f->writing)
+		store_get(f->local, space, key, 0, take_found, &found);
+	if (found)
+		store_update(f->local, space, key, delete_it, NULL, NULL, &nobody);
+}
+
+static void
 on_remote_value(
     void *context, size_t index, enum store_result result, const struct store_bytes *value)
 {
 	struct look_up *l = context;
 
-	if (result == STORE_UNAVAILABLE)
+	if (result == STORE_UNAVAILABLE) {
 		read_locally(l, index);
-	else
-		heard(l, index, result, value);
+		return;
+	}
+	if (result == STORE_NOT_FOUND)
+		drop_copy(l->fallback, l->space, fallback_bytes(g_ptr_array_index(l->keys, index)));
+	heard(l, index, result, value);
 }
 
 static void
@@ -267,13 +298,6 @@ on_record(
 	if (scan->whose == SERVERS && scan->space == STORE_ALLOWED && f->allowed)
 		copy_allowed(f, key, value, expires);
 	return scan->record(scan->call.context, key, value, expires);
-}
-
-static void
-delete_it(const struct store_bytes *old, struct store_change *change, void *job G_GNUC_UNUSED)
-{
-	if (old)
-		store_change_delete(change);
 }
 
 struct stale {

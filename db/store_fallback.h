@@ -15,7 +15,8 @@
  *
  * A record with a change that is not merged yet is read and changed in the local store even when
  * the server answers again. What this host writes on the server is copied to the local store, so
- * that it knows the known when it takes over. Deletions are not merged.
+ * that it knows the known when it takes over; what the server is found not to have any more goes
+ * from the copy. Deletions are not merged.
  */
 #ifndef GREYLAG_DB_STORE_FALLBACK_H
 #define GREYLAG_DB_STORE_FALLBACK_H

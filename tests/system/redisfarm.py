@@ -8,13 +8,15 @@ def letters(n):
     return "".join("abcdefghij"[int(digit)] for digit in str(n))
 
 
-def reasons(daemon, senders):
+def reasons(daemon, senders, **more):
     """What the log gives as the reason of each, when they are asked for now, from addresses of one network."""
     client = daemon.client()
-    time.sleep(1.2)  # by then the log has what was before
-    start = len(daemon.log())
+    mark = f"mark-{letters(time.monotonic_ns())}@example.org"
+    client.ask(sender=mark)
+    wait_until(lambda: mark in daemon.log())  # and all that was before it
+    start = daemon.log().index("\n", daemon.log().index(mark))
     for n, sender in enumerate(senders):
-        client.ask(sender=sender, client=f"192.0.2.{n % 250 + 1}")
+        client.ask(sender=sender, client=f"192.0.2.{n % 250 + 1}", **more)
     client.close()
     wait_until(lambda: daemon.log()[start:].count(" reason=") >= len(senders))
     return re.findall(r" reason=(\S+)", daemon.log()[start:])

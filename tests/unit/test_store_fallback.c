@@ -279,11 +279,11 @@ test_silent(struct fixture *f, gconstpointer data G_GNUC_UNUSED)
 	redis_server_signal(&f->server, SIGSTOP);
 	start = g_get_monotonic_time();
 	assert_value(f->store, "kept", "1");
-	g_assert_cmpint(g_get_monotonic_time() - start, <, 250 * G_TIME_SPAN_MILLISECOND);
+	g_assert_cmpint(g_get_monotonic_time() - start, <, 900 * G_TIME_SPAN_MILLISECOND);
 	start = g_get_monotonic_time();
 	for (int i = 0; i < 20; i++)
 		assert_value(f->store, "kept", "1");
-	g_assert_cmpint(g_get_monotonic_time() - start, <, 150 * G_TIME_SPAN_MILLISECOND);
+	g_assert_cmpint(g_get_monotonic_time() - start, <, 900 * G_TIME_SPAN_MILLISECOND);
 	redis_server_signal(&f->server, SIGCONT);
 	wait_until_merged(f->store);
 }
@@ -298,7 +298,7 @@ test_once(struct fixture *f, gconstpointer data G_GNUC_UNUSED)
 		enum store_result results[20];
 
 		for (int i = 0; i < 20; i++)
-			add_some(f->store, 1 << round, 100, &results[i]);
+			add_some(f->store, 1 << round, 1000, &results[i]);
 		/* The first of them is on its way when the server stops. */
 		redis_server_signal(&f->server, SIGSTOP);
 		store_wait(f->store);
@@ -479,6 +479,22 @@ test_emptied(struct fixture *f, gconstpointer data G_GNUC_UNUSED)
 	store_close(&plain);
 }
 
+/* What another host or a tool deletes on the server goes from the copy when it is asked for. */
+static void
+test_deleted(struct fixture *f, gconstpointer data G_GNUC_UNUSED)
+{
+	g_autofree char *gone = NULL;
+
+	g_assert_cmpint(put(f->store, "kept", "1"), ==, STORE_OK);
+	g_assert_cmpint(put(f->store, "gone", "1"), ==, STORE_OK);
+	gone = redis_server_ask(&f->server, "DEL", "greylag:{policy}:triplets:gone", NULL);
+	g_assert_cmpstr(gone, ==, "1");
+	assert_value(f->store, "gone", NULL);
+	redis_server_kill(&f->server);
+	assert_value(f->store, "gone", NULL);
+	assert_value(f->store, "kept", "1");
+}
+
 /* -- exceptions -- */
 
 static bool
@@ -572,6 +588,7 @@ static const struct {
     {"two-hosts-merge-into-one", test_two_hosts},
     {"a-start-without-the-server-knows-the-known", test_start_without},
     {"an-emptied-server-gets-the-same-secret", test_emptied},
+    {"what-the-server-has-no-longer-goes-from-the-copy", test_deleted},
     {"exceptions-hold-without-the-server", test_exceptions},
 };
 

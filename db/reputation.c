@@ -28,6 +28,9 @@ enum reputation_tag {
 	TAG_IN_HOUR,
 };
 
+/* Longer addresses make no pair. */
+#define PAIR_ADDRESS_SIZE 512
+
 #define NETWORK_IPV4 4
 #define NETWORK_IPV6 8
 
@@ -114,16 +117,17 @@ size_t
 reputation_pair_key(const uint8_t hash_key[KEYEDHASH_KEY_SIZE], const char *sender,
     const char *user, uint8_t ret_key[REPUTATION_KEY_MAX])
 {
-	g_autoptr(GString) text = NULL;
+	static const char tag[] = "pair";
+	char text[sizeof tag + 2 * PAIR_ADDRESS_SIZE];
+	size_t n_sender = strlen(sender), n_user = strlen(user);
 	uint8_t hash[KEYEDHASH_SIZE];
 
-	if (!*sender || !*user)
+	if (!n_sender || !n_user || n_sender >= PAIR_ADDRESS_SIZE || n_user >= PAIR_ADDRESS_SIZE)
 		return 0;
-	text = g_string_new("pair");
-	g_string_append_c(text, '\0');
-	g_string_append_len(text, sender, (gssize)strlen(sender) + 1);
-	g_string_append(text, user);
-	keyedhash(hash_key, text->str, text->len, hash);
+	memcpy(text, tag, sizeof tag);
+	memcpy(text + sizeof tag, sender, n_sender + 1);
+	memcpy(text + sizeof tag + n_sender + 1, user, n_user);
+	keyedhash(hash_key, text, sizeof tag + n_sender + 1 + n_user, hash);
 	return make_key(REPUTATION_PAIR, hash, sizeof hash, ret_key);
 }
 

@@ -76,7 +76,8 @@ size_t reputation_network_key(const struct address *client, uint8_t ret_key[REPU
 size_t reputation_domain_key(enum reputation_kind kind, const char *domain, size_t length,
     uint8_t ret_key[REPUTATION_KEY_MAX]);
 /* SENDER is the external address, USER the own one, normalised as the policy does it
- * (envelope_sender() and envelope_recipient()); HASH_KEY is the store's. 0 if one is empty. */
+ * (envelope_sender() and envelope_recipient()); HASH_KEY is the store's. 0 if one is empty, or
+ * longer than those make any. */
 size_t reputation_pair_key(const uint8_t hash_key[KEYEDHASH_KEY_SIZE], const char *sender,
     const char *user, uint8_t ret_key[REPUTATION_KEY_MAX]);
 /* The kind of a well-formed key; 0 for others. */
@@ -123,14 +124,14 @@ struct reputation_query {
 };
 
 /*
- * NAME is the organisational domain of the client's verified, static-looking name, or "";
- * SENDER_DOMAIN that of the sender's address, or "". SENDER and RECIPIENT are normalised. By
- * name are asked: its own record, that of mail authenticated by it, and that of it as a
- * correspondent if the sender's domain is the same. The query must not be moved after.
+ * NAME is the organisational domain of the client's verified, static-looking name, or "".
+ * SENDER and RECIPIENT are normalised. By name are asked: its own record, that of mail
+ * authenticated by it, and that of it as a correspondent if the sender's domain lies in it. The
+ * query must not be moved after.
  */
 void reputation_query_init(struct reputation_query *query,
     const uint8_t hash_key[KEYEDHASH_KEY_SIZE], const struct address *client, const char *name,
-    const char *sender_domain, const char *sender, const char *recipient);
+    const char *sender, const char *recipient);
 
 /* What was found, by kind. */
 struct reputation_found {

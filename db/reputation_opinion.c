@@ -26,16 +26,26 @@ ask_for_domain(struct reputation_query *query, enum reputation_kind kind, const 
 	    reputation_domain_key(kind, domain, strlen(domain), query->bytes[query->n]));
 }
 
+/* The address is at that domain, or at one below it. */
+static bool
+lies_in(const char *address, const char *domain)
+{
+	size_t n = strlen(address), n_domain = strlen(domain);
+
+	return n > n_domain && strcmp(address + n - n_domain, domain) == 0 &&
+	       (address[n - n_domain - 1] == '@' || address[n - n_domain - 1] == '.') &&
+	       strchr(address, '@');
+}
+
 void
 reputation_query_init(struct reputation_query *query, const uint8_t hash_key[KEYEDHASH_KEY_SIZE],
-    const struct address *client, const char *name, const char *sender_domain, const char *sender,
-    const char *recipient)
+    const struct address *client, const char *name, const char *sender, const char *recipient)
 {
 	query->n = 0;
 	ask_for(query, REPUTATION_NETWORK, reputation_network_key(client, query->bytes[query->n]));
 	ask_for_domain(query, REPUTATION_NAME, name);
 	ask_for_domain(query, REPUTATION_AUTH, name);
-	if (strcmp(name, sender_domain) == 0)
+	if (lies_in(sender, name))
 		ask_for_domain(query, REPUTATION_CORRESPONDENT, name);
 	ask_for(query, REPUTATION_PAIR,
 	    reputation_pair_key(hash_key, sender, recipient, query->bytes[query->n]));

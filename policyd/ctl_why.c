@@ -259,7 +259,8 @@ read_reputation(struct why *why)
 	struct standing *s = &why->standing;
 	g_autoptr(GByteArray) bytes = g_byte_array_new();
 
-	standing_init(s, why->ctl->rules, &why->delivery, store_hash_key(why->ctl->store));
+	standing_init(
+	    s, why->ctl->rules, &why->delivery, why->pool, store_hash_key(why->ctl->store));
 	for (unsigned i = 0; i < s->query.n; i++) {
 		struct store_bytes value = {NULL, 0};
 		bool have = fetch(why, STORE_REPUTATION, s->query.keys[i], bytes, &value, NULL) &&

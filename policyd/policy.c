@@ -525,8 +525,8 @@ ask_reputation(struct ask *ask)
 {
 	const struct reputation_query *query = &ask->standing.query;
 
-	standing_init(
-	    &ask->standing, ask->rules, &ask->delivery, store_hash_key(ask->policy->store));
+	standing_init(&ask->standing, ask->rules, &ask->delivery, ask->pool,
+	    store_hash_key(ask->policy->store));
 	ask->unread = query->n;
 	ask->next = ask_weighed;
 	ask->arrived = ask->waiting = false;

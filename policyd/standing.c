@@ -11,19 +11,16 @@ name_is_heard(const struct delivery *delivery)
 
 void
 standing_init(struct standing *standing, const struct rules *rules, const struct delivery *delivery,
-    const uint8_t hash_key[KEYEDHASH_KEY_SIZE])
+    const char *pool, const uint8_t hash_key[KEYEDHASH_KEY_SIZE])
 {
-	char sender_domain[CLIENTNAME_SIZE] = "";
-
 	standing->name[0] = '\0';
 	memset(standing->found.have, 0, sizeof standing->found.have);
-	if (name_is_heard(delivery))
+	if (*pool)
+		g_strlcpy(standing->name, pool, sizeof standing->name);
+	else if (name_is_heard(delivery))
 		clientname_pool(rules->suffixes, delivery->name, &delivery->client, standing->name);
-	if (standing->name[0])
-		clientname_domain(
-		    rules->suffixes, envelope_domain(delivery->sender_key), sender_domain);
 	reputation_query_init(&standing->query, hash_key, &delivery->client, standing->name,
-	    sender_domain, delivery->sender_key, delivery->recipient_key);
+	    delivery->sender_key, delivery->recipient_key);
 }
 
 void

@@ -19,10 +19,11 @@ struct standing {
 /*
  * What is to be read: one store_get_many() of the keys in standing->query. The client's name says
  * something unless it looks dynamic, or the sender is the recipient (bots that forge the
- * recipient's own address hide behind big providers' names). Not to be moved after.
+ * recipient's own address hide behind big providers' names). POOL is delivery_pool(), or "" if
+ * that was not asked for. Not to be moved after.
  */
 void standing_init(struct standing *standing, const struct rules *rules,
-    const struct delivery *delivery, const uint8_t hash_key[KEYEDHASH_KEY_SIZE]);
+    const struct delivery *delivery, const char *pool, const uint8_t hash_key[KEYEDHASH_KEY_SIZE]);
 
 /* Takes what was read for the key of that INDEX; what could not be read is as none. */
 void standing_take(struct standing *standing, size_t index, enum store_result result,

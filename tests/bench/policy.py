@@ -2,7 +2,7 @@
 """The policy server against the floor, a bare LMDB loop and postgrey, in one run on one machine.
 
 usage: policy.py [--build DIR] [--quick] [CASE ...]
-Cases: known redis farm white new mixed idle size expiry many. Without any: all but "many" (which fills ten million
+Cases: known redis farm white new reputation mixed idle size expiry many. Without any: all but "many" (which fills ten million
 triplets). Prints figures and ratios; judges nothing. Figures depend on the machine, ratios less.
 """
 import argparse, json, os, pwd, shutil, signal, socket, subprocess, sys, tempfile, time
@@ -271,6 +271,48 @@ def case_new(bench):
         line("  of postgrey", ratio=f"{ours['rate'] / result['rate']:.0f}")
         bench.stop(theirs)
         shutil.rmtree(os.path.join(bench.folder, "postgrey"))
+
+
+def judge(bench, name, n):
+    """N verdicts on mail of as many networks and names, none of which the load comes from."""
+    now = int(time.time()) - n
+    blocks = [f"request=greylag_verdict\ninstance={i}\nclient_address=203.{i >> 16 & 255}.{i >> 8 & 255}.{i & 255}\n"
+              f"client_name=mx.judged{i}.example\nsender=a@judged{i}.example\nrecipient=b@dest.example\n"
+              f"verdict={'ham' if i % 2 else 'spam'}\ntime={now + i}\n\n" for i in range(n)]
+    subprocess.run([bench.program("policyd/greylagctl"), "-c", "/dev/null", "-o", f"store.uri=lmdb:{bench.folder}/{name}",
+                    "replay", "--learn"], input="".join(blocks).encode(), check=True, stdout=subprocess.DEVNULL)
+
+
+def cpu_time(child):
+    """Seconds on a processor: of the thread that answers, and of all."""
+    times = {}
+    for thread in os.listdir(f"/proc/{child.pid}/task"):
+        with open(f"/proc/{child.pid}/task/{thread}/schedstat") as f:
+            times[int(thread)] = int(f.read().split()[0]) / 1e9
+    return times[child.pid], sum(times.values())
+
+
+def case_reputation(bench):
+    """New triplets, which alone are looked up in the reputation, with it and without, in turn."""
+    n = bench.n(60000, 10000)
+    daemons, rounds = {}, {"off": [], "on": []}
+    for use in rounds:
+        judge(bench, "reputation-" + use, bench.n(5000, 500))
+        daemons[use] = bench.greylagd("reputation-" + use, "reputation.use=" + use, *bench.lists())
+    for i in range(8):
+        for use in ("off", "on") if i % 2 else ("on", "off"):
+            child, port = daemons[use]
+            before = cpu_time(child)
+            rate = bench.load(port, n=n, m="new")["rate"]
+            rounds[use].append((rate, *((b - a) / n * 1e6 for a, b in zip(before, cpu_time(child)))))
+    median = {use: [sorted(column)[len(column) // 2] for column in zip(*rows)] for use, rows in rounds.items()}
+    for use, (rate, answering, cpu) in median.items():
+        line(f"new triplets, reputation {use}", rate=f"{rate}/s", cpu=f"{cpu:.1f}us an answer",
+             answering=f"{answering:.1f}us")
+    ratios = [on / off for on, off in zip(median["on"], median["off"])]
+    line("  with it", rate=f"{ratios[0]:.2f}", cpu=f"{ratios[2]:.2f} times", answering=f"{ratios[1]:.2f} times")
+    for child, _ in daemons.values():
+        bench.stop(child)
 
 
 def case_mixed(bench):

@@ -417,15 +417,14 @@ test_written_to(void)
 }
 
 static unsigned
-kinds_asked(const char *name, const char *sender_domain, const char *sender)
+kinds_asked(const char *name, const char *sender)
 {
 	struct reputation_query query;
 	struct address client;
 	unsigned kinds = 0;
 
 	g_assert_true(address_parse("192.0.2.1", &client));
-	reputation_query_init(
-	    &query, hash_key, &client, name, sender_domain, sender, "b@own.example");
+	reputation_query_init(&query, hash_key, &client, name, sender, "b@own.example");
 	for (unsigned i = 0; i < query.n; i++) {
 		g_assert_cmpint(reputation_key_kind(&query.keys[i]), ==, query.kinds[i]);
 		kinds |= 1u << query.kinds[i];
@@ -441,11 +440,14 @@ test_query(void)
 		 name = 1u << REPUTATION_NAME | 1u << REPUTATION_AUTH,
 		 correspondent = 1u << REPUTATION_CORRESPONDENT;
 
-	g_assert_cmpuint(kinds_asked("", "", ""), ==, network);
-	g_assert_cmpuint(kinds_asked("", "example.org", "a@example.org"), ==, network | pair);
+	g_assert_cmpuint(kinds_asked("", ""), ==, network);
+	g_assert_cmpuint(kinds_asked("", "a@example.org"), ==, network | pair);
+	g_assert_cmpuint(kinds_asked("example.com", "a@example.org"), ==, network | name | pair);
+	g_assert_cmpuint(kinds_asked("example.org", "a@badexample.org"), ==, network | name | pair);
+	g_assert_cmpuint(kinds_asked("example.org", "example.org"), ==, network | name | pair);
 	g_assert_cmpuint(
-	    kinds_asked("example.com", "example.org", "a@example.org"), ==, network | name | pair);
-	g_assert_cmpuint(kinds_asked("example.org", "example.org", "a@example.org"), ==,
+	    kinds_asked("example.org", "a@example.org"), ==, network | name | pair | correspondent);
+	g_assert_cmpuint(kinds_asked("example.org", "a@lists.example.org"), ==,
 	    network | name | pair | correspondent);
 }
 

@@ -151,6 +151,20 @@ reputation_key_kind(const struct store_bytes *key)
 	return good ? (enum reputation_kind)kind : 0;
 }
 
+bool
+reputation_key_network(const struct store_bytes *key, struct prefix *ret_network)
+{
+	struct address address = {.family = ADDRESS_IPV4};
+
+	if (reputation_key_kind(key) != REPUTATION_NETWORK)
+		return false;
+	if (key->length - 1 == NETWORK_IPV6)
+		address.family = ADDRESS_IPV6;
+	memcpy(address.bytes, key->data, key->length - 1);
+	*ret_network = prefix_of(&address, 32, 64);
+	return true;
+}
+
 /* -- records -- */
 
 static void

@@ -80,6 +80,8 @@ size_t reputation_domain_key(enum reputation_kind kind, const char *domain, size
  * longer than those make any. */
 size_t reputation_pair_key(const uint8_t hash_key[KEYEDHASH_KEY_SIZE], const char *sender,
     const char *user, uint8_t ret_key[REPUTATION_KEY_MAX]);
+/* The network of such a key; false for others. */
+bool reputation_key_network(const struct store_bytes *key, struct prefix *ret_network);
 /* The kind of a well-formed key; 0 for others. */
 enum reputation_kind reputation_key_kind(const struct store_bytes *key);
 const char *reputation_kind_name(enum reputation_kind kind);

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "db/reputation.h"
 #include "policyd/client.h"
 #include "policyd/ctl.h"
 #include "policyd/ctl_allow.h"
@@ -68,6 +69,20 @@ find_client(void *context, const struct store_bytes *key,
 	struct prefix client;
 
 	if (client_key_decode(key, &client) && filter_networks_meet(&f->filter.client, &client))
+		remember(f, key);
+	return true;
+}
+
+/* Of a network alone: names and domains are of many. */
+static bool
+find_reputation(void *context, const struct store_bytes *key,
+    const struct store_bytes *value G_GNUC_UNUSED, int64_t expires G_GNUC_UNUSED)
+{
+	struct forget *f = context;
+	struct prefix network;
+
+	if (reputation_key_network(key, &network) &&
+	    filter_networks_meet(&f->filter.client, &network))
 		remember(f, key);
 	return true;
 }
@@ -173,6 +188,7 @@ forget_in(struct ctl *ctl, struct forget *f, enum store_space space, GError **er
 	    [STORE_TRIPLETS] = find_triplet,
 	    [STORE_CLIENTS] = find_client,
 	    [STORE_ALLOWED] = find_expected,
+	    [STORE_REPUTATION] = find_reputation,
 	};
 	bool done;
 
@@ -193,7 +209,8 @@ forget_records(struct ctl *ctl, const struct filter_text *text, struct forget *f
 	/* An address' record of passes is of no sender and no recipient, what is expected of no
 	 * network. */
 	if (text->client && !pair)
-		return forget_in(ctl, f, STORE_CLIENTS, error);
+		return forget_in(ctl, f, STORE_CLIENTS, error) &&
+		       forget_in(ctl, f, STORE_REPUTATION, error);
 	return text->client || forget_in(ctl, f, STORE_ALLOWED, error);
 }
 
@@ -247,8 +264,10 @@ forget(struct ctl *ctl, const struct wanted *wanted, GError **error)
 	if (!done)
 		return false;
 	printf("erased %" G_GUINT64_FORMAT " triplets, %" G_GUINT64_FORMAT
-	       " clients, %" G_GUINT64_FORMAT " exceptions\n",
-	    f.erased[STORE_TRIPLETS], f.erased[STORE_CLIENTS], f.erased[STORE_ALLOWED]);
+	       " clients, %" G_GUINT64_FORMAT " exceptions, %" G_GUINT64_FORMAT
+	       " networks' reputations\n",
+	    f.erased[STORE_TRIPLETS], f.erased[STORE_CLIENTS], f.erased[STORE_ALLOWED],
+	    f.erased[STORE_REPUTATION]);
 	if (!f.malformed)
 		return true;
 	return ctl_fail(error,

@@ -120,6 +120,8 @@ like "$why" '^a retry would pass +from 20.* \(in 120 s\)$' 'and when a retry wou
 like "$(on known -o reputation.use=off why $w z@example.org al@example.net)" '^reason +first ' \
 	'it can be switched off'
 ok 'the store is good' on known check
+like "$(on known forget --client $w)" " 1 networks' reputations$" 'a network can be forgotten'
+like "$(on known why $w z@example.org al@example.net)" '^reputation of the network +none$' 'and is'
 
 ok 'replay --learn works on the configured store' on s replay --learn "$dir/traffic"
 request $a b@example.org a@example.net $((now + 9999)) | on s replay --learn >"$dir/out" 2>&1

@@ -238,6 +238,8 @@ test_keys(void)
 {
 	struct address v4, v6, none = {.family = ADDRESS_NONE};
 	uint8_t key[REPUTATION_KEY_MAX], other[REPUTATION_KEY_MAX];
+	struct prefix network;
+	char text[PREFIX_TEXT_SIZE];
 	size_t length;
 	g_autofree char *longest = g_strnfill(255, 'a'), *longer = g_strnfill(256, 'a');
 
@@ -250,7 +252,10 @@ test_keys(void)
 	assert_same_bytes(key, length, "\x20\1\r\xb8\0\0\0\0\1", 9);
 	g_assert_cmpint(
 	    reputation_key_kind(&(struct store_bytes){key, length}), ==, REPUTATION_NETWORK);
+	g_assert_true(reputation_key_network(&(struct store_bytes){key, length}, &network));
+	g_assert_cmpstr(prefix_format(&network, text), ==, "2001:db8::/64");
 	g_assert_cmpuint(reputation_network_key(&none, key), ==, 0);
+	g_assert_false(reputation_key_network(&(struct store_bytes){"abcd\2", 5}, &network));
 	length = reputation_domain_key(REPUTATION_NAME, "example.org", 11, key);
 	assert_same_bytes(key, length, "example.org\2", 12);
 	g_assert_cmpuint(reputation_domain_key(REPUTATION_NAME, "", 0, key), ==, 0);

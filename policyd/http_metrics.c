@@ -576,7 +576,9 @@ const struct metric_row http_metrics[] = {
 	"Transactions committed; one holds all updates that waited.", write_commits},
     {"greylag_store_updates", METRIC_COUNTER, NULL, "", "Updates of records.", write_updates},
     {"greylag_store_evicted", METRIC_COUNTER, NULL, "",
-	"Records that made room for new ones: triplets beyond store.max_triplets, reputation, deliveries.", write_evicted},
+	"Records that made room for new ones: triplets (store.max_triplets), and those of the "
+	"reputation.",
+	write_evicted},
     {"greylag_store_waiting", METRIC_GAUGE, NULL, "", "Updates that wait to be committed.",
 	write_waiting},
     {"greylag_fallback_active", METRIC_GAUGE, NULL, "",

@@ -33,6 +33,16 @@ is_doubted(const char *rest)
 	return memmem(rest, length, "may be forged", strlen("may be forged")) != NULL;
 }
 
+static bool
+is_name(const char *text, size_t length)
+{
+	for (size_t i = 0; i < length; i++)
+		if (!g_ascii_isalnum(text[i]) && !strchr(".-_", text[i]))
+			return false;
+	return length < CLIENTNAME_SIZE &&
+	       !(length == 7 && !g_ascii_strncasecmp(text, "unknown", 7));
+}
+
 bool
 origin_read_received(const char *value, struct address *ret_client, char ret_name[CLIENTNAME_SIZE])
 {
@@ -59,8 +69,7 @@ origin_read_received(const char *value, struct address *ret_client, char ret_nam
 	for (name++; is_blank(*name); name++)
 		;
 	length = strcspn(name, " \t\r\n[");
-	if (length >= CLIENTNAME_SIZE || is_doubted(close) ||
-	    (length == 7 && !g_ascii_strncasecmp(name, "unknown", 7)))
+	if (!is_name(name, length) || is_doubted(close))
 		length = 0;
 	memcpy(ret_name, name, length);
 	ret_name[length] = '\0';

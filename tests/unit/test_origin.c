@@ -19,6 +19,7 @@ static const struct {
 	""},
     {"from mx.example.org ([192.0.2.1] helo=friend) by own.example with esmtp (Exim 4)",
 	"192.0.2.1", ""},
+    {"from friend (mx.]example [192.0.2.1]) by own.example", "192.0.2.1", ""},
     /* What the client says is one word, and nothing in it is believed. */
     {"from x(forged.example [198.51.100.1]) (mx.example.org [192.0.2.1]) by own.example", NULL,
 	NULL},

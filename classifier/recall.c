@@ -29,50 +29,54 @@ recall_free(struct recall *recall)
 	g_free(recall);
 }
 
+/* What the registry and the deliveries say. */
+struct look {
+	bool learned, delivered;
+	uint16_t learned_with, delivered_with;
+};
+
 static void
 take_entry(void *context, size_t index G_GNUC_UNUSED, enum store_result result,
     const struct store_bytes *value)
 {
-	struct recalled *recalled = context;
+	struct look *look = context;
 	struct model_entry entry;
 
-	recalled->learned = result == STORE_OK && registry_decode(value, &entry);
-	if (recalled->learned)
-		recalled->dialogue = entry.dialogue;
+	look->learned = result == STORE_OK && registry_decode(value, &entry);
+	if (look->learned)
+		look->learned_with = entry.dialogue;
 }
 
 static void
 take_delivery(void *context, size_t index G_GNUC_UNUSED, enum store_result result,
     const struct store_bytes *value)
 {
-	struct recalled *recalled = context;
+	struct look *look = context;
 	struct delivery_record record;
 
-	recalled->delivered = result == STORE_OK && delivery_decode(value, &record);
-	if (recalled->delivered && !recalled->learned)
-		recalled->dialogue = dialogue_code(&record.greylist);
-}
-
-static void
-look_up(struct recall *recall, enum store_space space, struct store_bytes key, store_value_fn value,
-    void *context)
-{
-	struct store *store = recall->own ? recall->own : bank_store(recall->bank);
-
-	store_get(store, space, key, recall->own ? BANK_SHARED_LIMIT : 0, value, context);
-	if (recall->own)
-		store_wait(store);
+	look->delivered = result == STORE_OK && delivery_decode(value, &record);
+	if (look->delivered)
+		look->delivered_with = dialogue_code(&record.greylist);
 }
 
 struct recalled
 recall_message(struct recall *recall, const uint8_t digest[CANONICAL_DIGEST_SIZE])
 {
-	struct recalled recalled = {0};
+	struct look look = {0};
 	struct store_bytes key = {digest, CANONICAL_DIGEST_SIZE};
+	struct store *store = recall->own ? recall->own : bank_store(recall->bank);
+	unsigned limit = recall->own ? BANK_SHARED_LIMIT : 0;
 
 	if (bank_is_shared(recall->bank) && !recall->own)
-		return recalled;
-	look_up(recall, STORE_MESSAGES, key, take_entry, &recalled);
-	look_up(recall, STORE_DELIVERIES, key, take_delivery, &recalled);
-	return recalled;
+		return (struct recalled){0};
+	/* Asked for together, they take a server one round trip. */
+	store_get(store, STORE_MESSAGES, key, limit, take_entry, &look);
+	store_get(store, STORE_DELIVERIES, key, limit, take_delivery, &look);
+	if (recall->own)
+		store_wait(store);
+	return (struct recalled){
+	    .dialogue = look.learned ? look.learned_with : look.delivered_with,
+	    .learned = look.learned,
+	    .delivered = look.delivered,
+	};
 }

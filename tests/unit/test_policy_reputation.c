@@ -5,6 +5,7 @@
 #include <glib.h>
 
 #include "db/deliveries.h"
+#include "policyd/standing.h"
 #include "policyd/domains.h"
 #include "tests/unit/policy_world.h"
 
@@ -286,6 +287,37 @@ test_damaged(void)
 	world_close(&w);
 }
 
+/* So is what the store does not say in time: mail is greylisted as ever. */
+static void
+test_unavailable(void)
+{
+	static const enum store_result results[] = {
+	    STORE_UNAVAILABLE, STORE_UNCERTAIN, STORE_NOT_FOUND, STORE_CORRUPT};
+	struct world w;
+	struct delivery delivery = {.sender = "bob@example.org",
+	    .recipient = "al@example.net",
+	    .sender_key = "bob@example.org",
+	    .recipient_key = "al@example.net",
+	    .name = "mx.example.org"};
+
+	world_open(&w, NULL);
+	g_assert_true(address_parse(CLIENT, &delivery.client));
+	for (size_t i = 0; i < G_N_ELEMENTS(results); i++) {
+		struct standing standing;
+		enum reason reason;
+
+		standing_init(
+		    &standing, policy_rules(w.policy), &delivery, "", store_hash_key(w.store));
+		g_assert_cmpuint(standing.query.n, ==, 5);
+		for (size_t k = 0; k < standing.query.n; k++)
+			standing_take(&standing, k, results[i], NULL);
+		standing_weigh(&standing, policy_rules(w.policy), &delivery, T0);
+		g_assert_false(standing_spares(&standing, &reason));
+		g_assert_cmpint(standing.opinion.delay, ==, 60);
+	}
+	world_close(&w);
+}
+
 static const struct {
 	const char *promise;
 	void (*test)(void);
@@ -301,6 +333,7 @@ static const struct {
     {"from-a-domain-with-a-verified-name-in-it", test_correspondents_domain},
     {"it-can-be-switched-off", test_off},
     {"a-damaged-record-is-as-none-and-heals", test_damaged},
+    {"what-cannot-be-read-says-nothing", test_unavailable},
 };
 
 int

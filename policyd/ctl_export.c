@@ -8,6 +8,10 @@
 #include "policyd/ctl.h"
 #include "policyd/ctl_json.h"
 
+/* What greylisting knows. A local store's journal is of no use elsewhere. */
+static const enum store_space exported[] = {
+    STORE_TRIPLETS, STORE_CLIENTS, STORE_ALLOWED, STORE_HOURS, STORE_DOMAINS};
+
 struct exporter {
 	const uint8_t *hash_key;
 	enum store_space space;
@@ -49,10 +53,9 @@ ctl_export(struct ctl *ctl, int argc, char **argv, GError **error)
 		return false;
 	exporter.hash_key = store_hash_key(ctl->store);
 	ctl_json_print(ctl_json_header(exporter.hash_key, ctl->now));
-	for (int space = 0; space < STORE_SPACES; space++) {
-		exporter.space = (enum store_space)space;
-		if (store_spaces[space].environment == STORE_POLICY && space != STORE_JOURNAL &&
-		    !ctl_scan(ctl, exporter.space, write_record, NULL, &exporter, error))
+	for (size_t i = 0; i < G_N_ELEMENTS(exported); i++) {
+		exporter.space = exported[i];
+		if (!ctl_scan(ctl, exporter.space, write_record, NULL, &exporter, error))
 			return false;
 	}
 	if (exporter.malformed)

@@ -383,4 +383,26 @@ is "$(on s list | wc -l)" 3 'list works beside the daemon'
 like "$(on s forget --sender bob@example.org)" '^erased 1 triplets' 'so does forget'
 stop "$greylagd"
 
+# -- a local store that has stood in for a server --
+if command -v redis-server >/dev/null; then
+	redis-server --port 0 --unixsocket "$dir/redis.sock" --dir "$dir" --save '' --appendonly no \
+		--maxmemory-policy noeviction >"$dir/redis.log" 2>&1 &
+	redis=$!
+	keep "$redis"
+	wait_for test -S "$dir/redis.sock" || sed 's/^/# /' "$dir/redis.log"
+	"$daemon" -f -c "$dir/empty.conf" -o "store.uri=redis+unix:$dir/redis.sock" \
+		-o "store.fallback=lmdb:$dir/fallback" -o policy.user= -o http.listen=off \
+		-o "policy.listen=unix:$dir/greylagd.sock" >"$dir/log" 2>&1 &
+	greylagd=$!
+	keep "$greylagd"
+	wait_for grep -q ' is ready' "$dir/log" || sed 's/^/# /' "$dir/log"
+	stop "$redis"
+	is_deferred() { ask 198.51.100.30 a@b.example al@example.net | grep -q '^action=DEFER'; }
+	ok 'without its server the local store answers' wait_for is_deferred
+	stop "$greylagd"
+	like "$(on fallback export)" '"type":"triplet".*"sender":"a@b.example"' 'what it has learned can be exported'
+else
+	fail 'redis-server is not installed'
+fi
+
 tap_done

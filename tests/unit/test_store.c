@@ -118,6 +118,7 @@ struct job {
 	int64_t expires;
 	char *saw;
 	const char *also_key, *also_value;
+	const char *domain; /* counted by a cell of STORE_DOMAINS */
 };
 
 static unsigned jobs_freed;
@@ -148,6 +149,10 @@ do_job(const struct store_bytes *old, struct store_change *change, void *data)
 		    change, STORE_TRIPLETS, bytes(job->also_key), bytes(job->also_value), NOW);
 	else if (job->also_key)
 		store_change_also_delete(change, STORE_TRIPLETS, bytes(job->also_key));
+	if (job->domain)
+		store_change_also_add(
+		    change, &(struct store_delta){STORE_DOMAINS, bytes(job->domain),
+				&(const struct store_cell){1, STORE_ADD, 1}, 1, NOW});
 }
 
 struct done {
@@ -368,13 +373,38 @@ on_cells(void *context, size_t index G_GNUC_UNUSED, enum store_result result,
 }
 
 static struct cells
-read_cells(struct store *store, const char *key)
+read_cells_of(struct store *store, enum store_space space, const char *key)
 {
 	struct cells cells;
 
-	store_get(store, STORE_HOURS, bytes(key), 0, on_cells, &cells);
+	store_get(store, space, bytes(key), 0, on_cells, &cells);
 	store_wait(store);
 	return cells;
+}
+
+static struct cells
+read_cells(struct store *store, const char *key)
+{
+	return read_cells_of(store, STORE_HOURS, key);
+}
+
+/* What an update counts elsewhere is counted once for each that was done, however often it ran. */
+static void
+test_update_that_counts(struct fixture *f, gconstpointer data G_GNUC_UNUSED)
+{
+	struct store_call nobody = {0};
+
+	for (int i = 0; i < 300; i++) {
+		struct job job = {.put = i % 3 ? "some" : "other",
+		    .expires = NOW,
+		    .domain = i % 2 ? "odd" : "even"};
+
+		store_update(f->store, STORE_TRIPLETS, bytes(i % 5 ? "k" : "l"), do_job,
+		    g_memdup2(&job, sizeof job), free_job, &nobody);
+	}
+	store_wait(f->store);
+	g_assert_cmpint(read_cells_of(f->store, STORE_DOMAINS, "odd").value[1], ==, 150);
+	g_assert_cmpint(read_cells_of(f->store, STORE_DOMAINS, "even").value[1], ==, 150);
 }
 
 static void
@@ -731,6 +761,7 @@ static const struct {
     {"what-is-read-may-be-updated-at-once", test_update_while_read},
     {"completions-come-from-dispatch", test_poll_fd},
     {"cells-add-and-refuse-overflow", test_cells},
+    {"an-update-that-counts-elsewhere", test_update_that_counts},
     {"cells-are-big-endian", test_cells_are_big_endian},
     {"deltas-commute", test_deltas_commute},
     {"many-are-read-each-once", test_get_many},

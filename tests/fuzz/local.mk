@@ -35,6 +35,11 @@ tests_fuzz_fuzz_protocol_SOURCES = tests/fuzz/fuzz_protocol.c $(FUZZ_DRIVER)
 tests_fuzz_fuzz_protocol_LDADD = $(POLICYD_LIBS)
 tests_fuzz_fuzz_protocol_LDFLAGS = $(LINK_FUZZ)
 
+FUZZ_TARGETS += tests/fuzz/fuzz_expected
+tests_fuzz_fuzz_expected_SOURCES = tests/fuzz/fuzz_expected.c $(FUZZ_DRIVER)
+tests_fuzz_fuzz_expected_LDADD = $(POLICYD_LIBS)
+tests_fuzz_fuzz_expected_LDFLAGS = $(LINK_FUZZ)
+
 FUZZ_TARGETS += tests/fuzz/fuzz_html
 tests_fuzz_fuzz_html_SOURCES = tests/fuzz/fuzz_html.c $(FUZZ_DRIVER)
 tests_fuzz_fuzz_html_LDADD = $(CLASSIFY_LIBS)

@@ -79,6 +79,11 @@ TESTS += tests/unit/test_expected
 tests_unit_test_expected_SOURCES = tests/unit/test_expected.c
 tests_unit_test_expected_LDADD = $(POLICYD_LIBS)
 
+check_PROGRAMS += tests/unit/test_grey_facts
+TESTS += tests/unit/test_grey_facts
+tests_unit_test_grey_facts_SOURCES = tests/unit/test_grey_facts.c
+tests_unit_test_grey_facts_LDADD = $(POLICYD_LIBS)
+
 check_PROGRAMS += tests/unit/test_report
 TESTS += tests/unit/test_report
 tests_unit_test_report_SOURCES = tests/unit/test_report.c

@@ -191,6 +191,13 @@ fact(GString *out, const char *name)
 	g_string_append_printf(out, "<tr><th scope=\"row\">%s</th><td class=\"n\">", name);
 }
 
+/* Of words, which may go over lines; numbers may not. */
+static void
+fact_words(GString *out, const char *name)
+{
+	g_string_append_printf(out, "<tr><th scope=\"row\">%s</th><td class=\"n long\">", name);
+}
+
 static void
 fact_end(GString *out)
 {
@@ -218,7 +225,7 @@ fact_stat(GString *out, const char *name, const char *path, uint64_t n)
 static void
 render_error(const struct view *view, GString *out)
 {
-	fact(out, "Last error");
+	fact_words(out, "Last error");
 	if (view->error.at) {
 		words_time(out, view->error.at, "%-d %b %H:%M UTC: ");
 		chart_escape(out, view->error.what);
@@ -235,7 +242,7 @@ render_store(const struct view *view, GString *out)
 
 	g_string_append(out, "<section class=\"card half\"><h2 id=\"store\">Store and server</h2>"
 			     "<table aria-labelledby=\"store\"><tbody>");
-	fact(out, "Store");
+	fact_words(out, "Store");
 	chart_escape(out, view->problem ? view->problem : "answers");
 	fact_end(out);
 	if (view->have_store && store->fallback.configured) {
@@ -322,7 +329,7 @@ render_settings(const struct view *view, GString *out)
 		g_autofree char *value = settings_format(view->settings, *s);
 
 		g_string_append_printf(out,
-		    "<tr><th scope=\"row\"><code>%s.%s</code></th><td class=\"n\"><code>",
+		    "<tr><th scope=\"row\"><code>%s.%s</code></th><td class=\"n long\"><code>",
 		    row->section, row->key);
 		chart_escape(out, value);
 		g_string_append(out, "</code></td></tr>");

@@ -131,8 +131,9 @@ start_dovecot() {
 start_greylagd() {
 	name=$1
 	shift
-	"$daemon" -f -c "$dir/empty.conf" -o "store.uri=lmdb:$dir/$name.store" -o greylist.delay=${delay}s "$@" \
-		>>"$dir/$name.log" 2>&1 &
+	# However slow the disk is, nobody is let in for that.
+	"$daemon" -f -c "$dir/empty.conf" -o "store.uri=lmdb:$dir/$name.store" -o store.timeout_ms=8000 \
+		-o greylist.delay=${delay}s "$@" >>"$dir/$name.log" 2>&1 &
 	greylagd=$!
 	keep $greylagd
 	wait_for grep -q 'is ready' "$dir/$name.log"

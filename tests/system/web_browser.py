@@ -155,9 +155,26 @@ def check_peace(tap, browser, daemon):
     tap.equal(browser.run("return document.cookie"), "", "there is no cookie")
 
 
+def check_trouble(tap, browser):
+    """What went wrong is told in words, on a telephone too."""
+    daemon = Daemon(store="redis://127.0.0.1:9")
+    try:
+        daemon.ask(client_address="198.51.100.7", sender="a@example.com", recipient="r@example.org")
+        browser.show(360, "light")
+        browser.do("url", url=f"http://127.0.0.1:{daemon.http}/")
+        tap.ok("cannot reach Redis" in browser.run("return document.querySelector('main').textContent")
+               or "did not answer" in browser.run("return document.querySelector('main').textContent"),
+               "the page says what is wrong")
+        wide = browser.run("return document.documentElement.scrollWidth")
+        tap.ok(wide <= 360, "and is not wider for it", f"{wide} px")
+    finally:
+        daemon.close()
+
+
 def main():
     tap = Tap()
-    daemon = Daemon(fill=True)
+    # However slow the machine is, nobody is let in for the store being slow.
+    daemon = Daemon("store.timeout_ms=60000", fill=True)
     browser = Browser()
     try:
         url = f"http://127.0.0.1:{daemon.http}/"
@@ -181,6 +198,7 @@ def main():
                    "without data the page says so")
         finally:
             empty.close()
+        check_trouble(tap, browser)
     finally:
         browser.close()
         daemon.close()

@@ -35,16 +35,16 @@
 #define DRAIN_TIME 5000
 #define STOP_TIME  15000
 
-/* A child that a signal has ended does without the store for so many seconds, and twice as long
- * with each further one: the store may be what has ended it. */
+/* A child that came to its end by itself, and so did its predecessor: the store may be the reason.
+ * Its successor does without it for so many seconds, and twice as long with each further one. */
 #define PATIENCE_FIRST 10
 #define PATIENCE_MAX   160
 
 /* Microseconds until one that ended at once is followed by another. */
 #define RESTART_PAUSE 200000
 
-/* One that lived so many seconds is no further one. */
-#define GOOD_LIFE 300
+/* What ended one that had lived so many seconds was not the store. */
+#define GOOD_LIFE 30
 
 /* What a child is told that shall leave; one that shall stop sees the end of its pipe. */
 #define WORD_LEAVE 'l'
@@ -71,8 +71,9 @@ struct master {
 	struct suffix_list *suffixes;
 	struct rules *rules;
 	struct child child, leaving;
-	unsigned patience;
-	int pid_file; /* held, or -1 */
+	unsigned failures; /* children, one after the other, that came to their end by themselves */
+	unsigned patience; /* of the present child */
+	int pid_file;      /* held, or -1 */
 	bool stopping;
 };
 
@@ -297,7 +298,7 @@ reload(struct master *m)
 		settings_free(m->settings);
 		m->settings = settings;
 		m->rules = rules;
-		m->patience = 0;
+		m->patience = m->failures = 0;
 		replace_child(m);
 		log_line(LOG_LEVEL_INFO, "the configuration was read again");
 	} else {
@@ -305,6 +306,19 @@ reload(struct master *m)
 	}
 	log_flush();
 	tell_manager("READY=1");
+}
+
+/* How long the next child does without the store. */
+static void
+set_patience(struct master *m, int status, int64_t lived)
+{
+	bool killed = WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
+
+	if (killed || lived >= GOOD_LIFE + (int64_t)m->patience)
+		m->failures = 0;
+	m->failures += !killed;
+	m->patience = m->failures < 2 ? 0 : PATIENCE_FIRST << MIN(m->failures - 2, 4);
+	m->patience = MIN(m->patience, PATIENCE_MAX);
 }
 
 /* What becomes of the service after its child has ended with STATUS. */
@@ -321,15 +335,12 @@ child_ended(struct master *m, int status)
 		m->stopping = true;
 		return;
 	}
-	if (lived >= GOOD_LIFE || (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL))
-		m->patience = 0;
-	else
-		m->patience = CLAMP(m->patience * 2, PATIENCE_FIRST, PATIENCE_MAX);
+	set_patience(m, status, lived);
 	log_line(LOG_LEVEL_ERROR,
-	    "the serving process has ended (%s %d); its successor does without the store for %u "
-	    "seconds",
+	    "the serving process has ended (%s %d) after %" G_GINT64_FORMAT
+	    " seconds; its successor does without the store for %u",
 	    WIFSIGNALED(status) ? "signal" : "status",
-	    WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status), m->patience);
+	    WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status), lived, m->patience);
 	if (lived == 0)
 		g_usleep(RESTART_PAUSE);
 	if (!start_child(m))

@@ -12,6 +12,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include <glib.h>
@@ -73,7 +74,8 @@ struct master {
 	struct child child, leaving;
 	unsigned failures; /* children, one after the other, that came to their end by themselves */
 	unsigned patience; /* of the present child */
-	int pid_file;      /* held, or -1 */
+	atomic_uint *perils; /* shared with the children: see milter.h */
+	int pid_file;        /* held, or -1 */
 	bool stopping;
 };
 
@@ -141,6 +143,7 @@ load(const struct arguments *a, const struct suffix_list *suffixes, struct setti
 struct service {
 	struct milter_service *service;
 	int word;
+	GMutex ending; /* whoever ends the process has it */
 };
 
 /* Until nobody is there any more, or the time is over. */
@@ -149,6 +152,16 @@ wait_until_none(unsigned (*count)(void), int milliseconds)
 {
 	for (; count() && milliseconds > 0; milliseconds -= 50)
 		g_usleep(50000);
+}
+
+/* Ends this process, once. */
+static G_GNUC_NORETURN void
+end(struct service *s, int status)
+{
+	g_mutex_lock(&s->ending);
+	milter_service_stop(s->service);
+	log_flush();
+	_exit(status);
 }
 
 /* Waits for the master's word or its end, and then ends this process, from whatever it does. */
@@ -162,39 +175,39 @@ obey(gpointer data)
 	do
 		n = read(s->word, &word, 1);
 	while (n < 0 && errno == EINTR);
-	milter_stop_accepting(n <= 0);
+	milter_stop_accepting();
 	if (n > 0)
 		wait_until_none(milter_connections, LEAVE_TIME);
 	wait_until_none(milter_messages, DRAIN_TIME);
-	milter_service_stop(s->service);
-	log_flush();
-	_exit(EXIT_SUCCESS);
+	end(s, EXIT_SUCCESS);
 }
 
 static G_GNUC_NORETURN void
-serve(const struct settings *settings, struct rules *rules, unsigned patience, int word)
+serve(const struct master *m, int word)
 {
+	const struct settings *settings = m->settings;
 	size_t message = (size_t)settings_number(settings, SETTING_CLASSIFIER_MAX_MESSAGE);
 	struct milter_budget budget = {
 	    .limit = (size_t)settings_number(settings, SETTING_MILTER_MAX_MEMORY)};
-	struct service s = {.word = word};
+	static struct service s; /* of the threads, too */
 	bool served;
 	struct milter_options options = {
 	    .max_connections = (unsigned)settings_number(settings, SETTING_MILTER_MAX_CONNECTIONS),
 	    /* As far as canonical_read() looks, and a byte to tell that there is more. */
 	    .message = message + message / 16 + 4096,
 	    .budget = &budget,
+	    .perils = m->perils,
 	    .decide = milter_service_decide,
 	};
 
-	s.service = milter_service_new(settings, rules, patience);
+	s.word = word;
+	g_mutex_init(&s.ending);
+	s.service = milter_service_new(settings, m->rules, m->patience);
 	options.context = s.service;
 	g_thread_unref(g_thread_new("obey", obey, &s));
 	/* True once somebody has told this process to stop, not the master. */
 	served = milter_serve(&options);
-	milter_service_stop(s.service);
-	log_flush();
-	_exit(served ? EXIT_SUCCESS : EXIT_FAILURE);
+	end(&s, served ? EXIT_SUCCESS : EXIT_FAILURE);
 }
 
 /* -- the master -- */
@@ -227,7 +240,7 @@ start_child(struct master *m)
 		close_word(&m->leaving);
 		if (m->pid_file >= 0)
 			close(m->pid_file);
-		serve(m->settings, m->rules, m->patience, ends[0]);
+		serve(m, ends[0]);
 	}
 	close(ends[0]);
 	if (pid < 0) {
@@ -312,11 +325,13 @@ reload(struct master *m)
 static void
 set_patience(struct master *m, int status, int64_t lived)
 {
+	/* Neither says anything of the store. */
 	bool killed = WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
+	bool misled = atomic_exchange(m->perils, 0) > 0;
 
 	if (killed || lived >= GOOD_LIFE + (int64_t)m->patience)
 		m->failures = 0;
-	m->failures += !killed;
+	m->failures += !killed && !misled;
 	m->patience = m->failures < 2 ? 0 : PATIENCE_FIRST << MIN(m->failures - 2, 4);
 	m->patience = MIN(m->patience, PATIENCE_MAX);
 }
@@ -477,6 +492,12 @@ supervise(struct master *m, GError **error)
 	sigaddset(&signals, SIGINT);
 	sigaddset(&signals, SIGHUP);
 	sigaddset(&signals, SIGCHLD);
+	m->perils = mmap(
+	    NULL, sizeof *m->perils, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (m->perils == MAP_FAILED) {
+		g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_NOMEM, "%s", g_strerror(errno));
+		return false;
+	}
 	sigprocmask(SIG_BLOCK, &signals, NULL);
 	m->pid_file = pidfile_hold("greylag-milter", settings_text(m->settings, SETTING_STORE_URI));
 	if (!start_child(m)) {

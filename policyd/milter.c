@@ -4,6 +4,8 @@
 
 #include <errno.h>
 #include <netinet/in.h>
+#include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -60,6 +62,7 @@ struct agreement {
 /* libmilter hands no pointer of the program's to a new connection. */
 static struct {
 	const struct milter_options *options;
+	pthread_t listener; /* the thread that waits for connections */
 	atomic_uint connections, messages;
 	/* As last agreed, for a further connection that comes without a negotiation of its own. */
 	atomic_ulong protocol;
@@ -123,9 +126,13 @@ session_of(SMFICTX *ctx)
 static const char *
 macro(SMFICTX *ctx, const char *name)
 {
-	const char *value = smfi_getsymval(ctx, (char *)name);
+	const char *value;
 
-	return value && *value ? value : NULL;
+	atomic_fetch_add(milter.options->perils, 1);
+	value = smfi_getsymval(ctx, (char *)name);
+	value = value && *value ? value : NULL;
+	atomic_fetch_sub(milter.options->perils, 1);
+	return value;
 }
 
 static char *
@@ -492,10 +499,19 @@ milter_close(const char *address)
 		unlink(address + strlen("unix:"));
 }
 
+static void
+wake_up(int number G_GNUC_UNUSED)
+{
+}
+
 bool
 milter_serve(const struct milter_options *options)
 {
+	const struct sigaction quiet = {.sa_handler = wake_up};
+
 	milter.options = options;
+	milter.listener = pthread_self();
+	sigaction(SIGUSR1, &quiet, NULL);
 	return smfi_main() == MI_SUCCESS;
 }
 
@@ -509,9 +525,10 @@ is_listening(int fd)
 }
 
 /* libmilter knows one way to stop, which cuts all connections. So the socket is taken out of its
- * hands: in the descriptor's place comes one on which nothing ever happens. */
+ * hands: in the descriptor's place comes one on which nothing ever happens, and the signal makes it
+ * wait for that one. */
 void
-milter_stop_accepting(bool for_all)
+milter_stop_accepting(void)
 {
 	int silent[2]; /* both ends stay open */
 
@@ -519,9 +536,8 @@ milter_stop_accepting(bool for_all)
 		return;
 	for (int fd = STDERR_FILENO + 1; fd < DESCRIPTORS; fd++)
 		if (is_listening(fd)) {
-			if (for_all)
-				shutdown(fd, SHUT_RDWR);
 			dup2(silent[0], fd);
+			pthread_kill(milter.listener, SIGUSR1);
 			return;
 		}
 }

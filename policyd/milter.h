@@ -9,6 +9,7 @@
 #ifndef GREYLAG_POLICYD_MILTER_H
 #define GREYLAG_POLICYD_MILTER_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
@@ -21,6 +22,9 @@ struct milter_options {
 	unsigned max_connections; /* mail of further ones is let in unseen */
 	size_t message;           /* bytes that are kept of a message */
 	struct milter_budget *budget;
+	/* Calls under way into what a mail server that lies can make libmilter trip over: macros
+	 * without values. In memory that outlives the process. */
+	atomic_uint *perils;
 	/* At a message's end, by any thread, by several at once. */
 	void (*decide)(void *context, const struct milter_client *client,
 	    const struct milter_message *message, struct milter_result *ret_result);
@@ -38,9 +42,9 @@ void milter_close(const char *address);
  * libmilter cannot. */
 bool milter_serve(const struct milter_options *options);
 
-/* From any thread. Connections that wait are left to another process with the same socket; with
- * FOR_ALL none accepts any more, and the address is free. */
-void milter_stop_accepting(bool for_all);
+/* From any thread: connections that wait are left to another process with the same socket, if there
+ * is one; the address is free else. */
+void milter_stop_accepting(void);
 
 /* Connections that are open, and messages that are on their way in. */
 unsigned milter_connections(void);

@@ -6,7 +6,7 @@ import concurrent.futures, glob, os, re, signal, subprocess, sys, threading, tim
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [HERE, os.path.join(HERE, "postfix")]
 from policy import BUILD, GREYLAGCTL, SOURCE, Daemon, Tap, free_port, wait_until
-from mta import MILTER, Milter, deliver, split
+from mta import Milter, can_run, deliver
 from postfix import Child, Postfix
 
 GREYLAG = os.path.join(BUILD, "classifier", "greylag")
@@ -228,8 +228,7 @@ def own_users(world):
 
 def signatures(world):
     tap = world.tap
-    signed = world.sign(b"From: news@signed.example\n" + HAM.split(b"\n", 1)[1] if HAM.startswith(b"From:") else
-                        re.sub(rb"(?m)^From: .*$", b"From: news@signed.example", HAM, count=1))
+    signed = world.sign(re.sub(rb"(?m)^From: .*$", b"From: news@signed.example", HAM, count=1))
     message = world.postfix.send(signed, sender="news@bulk.example", address="192.0.2.99")
     tap.equal(message[0], 250, "signed mail is let in")
     delivered = world.postfix.delivered(b"d=signed.example")
@@ -239,8 +238,7 @@ def signatures(world):
     tap.ok(header.count(b"X-Greylag:") == 1, "greylag-milter has seen it behind OpenDKIM")
     world.settle()
     text = world.why("198.51.100.40", "x@signed.example", name="mx.signed.example")
-    tap.ok("signed.example" in text and re.search(r"auth|signed", text) and "reputation" in text.lower(),
-           "ham that a domain has signed spares its hosts", text)
+    tap.ok(re.search(r"spares the delay: .*signed\.example", text), "ham that a domain has signed spares its hosts", text)
     tap.equal(world.send(HAM, sender="x@signed.example", address="198.51.100.40", name="mx.signed.example")[0], 250,
               "which need not wait")
     tap.equal(world.send(HAM, sender="x@signed.example", address="198.51.100.41")[0], 450,
@@ -270,15 +268,15 @@ def corrections(world):
     sneaky = HAM.replace(b"Subject: ", b"Subject: once more ", 1)
     message = world.through(sneaky, "sneaky", sender="a@sneaky.example", **client)
     world.settle()
-    tap.ok("reputation" in world.why(client["address"], "b@sneaky.example", name=client["name"]), "ham spares its client")
+    tap.has(world.why(client["address"], "b@sneaky.example", name=client["name"]), "spares the delay", "ham spares its client")
     with open(world.tap.path("sneaky.eml"), "wb") as f:
         f.write(message)
     out = subprocess.run([GREYLAG, "train", "spam", "-d", world.tap.path("store"), "-o",
                           "classifier.own_hosts=mx.example.net", world.tap.path("sneaky.eml")], capture_output=True, text=True)
     tap.equal(out.returncode, 0, "the message in the mailbox is trained as spam")
     text = world.why(client["address"], "b@sneaky.example", name=client["name"])
-    tap.ok("would be spared" not in text and "DEFER" in text or "greylisted" in text or "first" in text,
-           "and its client is spared no more", text)
+    tap.ok("reputation of the name" in text and "spares the delay" not in text, "and its client is spared no more", text)
+    tap.equal(world.send(HAM, sender="b@sneaky.example", **client)[0], 450, "but waits as any other")
 
 
 def kill_one(world, which):
@@ -357,16 +355,9 @@ def hold(world):
     tap.ok(code == 550 and text.startswith(b"5.7.1"), "spam is refused", code, text)
 
 
-with Tap() as tap:
-    if not os.path.exists(MILTER):
-        tap.skip("greylag-milter", "it was built without libmilter")
-        sys.exit(0)
-    if os.getuid() != 0:
-        if os.environ.get("GREYLAG_SKIP_IS_FAILURE"):
-            tap.ok(False, "a Postfix of one's own needs root")
-        else:
-            tap.skip("greylag-milter in a Postfix", "a Postfix of one's own needs root")
-        sys.exit(0)
+def main(tap):
+    if not can_run(tap, root=True):
+        return
     world = World(tap)
     cases = [same_message, correspondents, spammers, own_users, signatures, codes, killed, hold, corrections]
     for case in cases:
@@ -377,3 +368,7 @@ with Tap() as tap:
     bad = [line for line in world.postfix.log().splitlines() if re.search(r"(panic|fatal):", line)]
     tap.ok(not bad, "Postfix's log is free of fatal errors", *bad[:5])
     tap.ok(not re.search(r"ERROR: AddressSanitizer|runtime error:", world.milter.log()), "the sanitizers found nothing")
+
+
+with Tap() as tap:
+    main(tap)

@@ -187,6 +187,20 @@ def removed(changes):
             if command == "m" and data[4:] == b"X-Greylag\0\0"]
 
 
+def can_run(tap, root=False):
+    """Whether there is a greylag-milter, and the right to start a Postfix; else it is told."""
+    missing = None
+    if not os.path.exists(MILTER):
+        missing = "greylag-milter was built without libmilter"
+    elif root and os.getuid() != 0:
+        missing = "a Postfix of one's own needs root"
+    if missing and os.environ.get("GREYLAG_SKIP_IS_FAILURE"):
+        tap.ok(False, "greylag-milter", missing)
+    elif missing:
+        tap.skip("greylag-milter", missing)
+    return not missing
+
+
 class Milter:
     """A greylag-milter of one's own, in the foreground, on a port or a socket."""
 

@@ -80,9 +80,13 @@ bool bank_commit(struct bank *bank, struct model *model, GError **error);
 bool bank_begin_commit(struct bank *bank, struct model *model, GError **error);
 bool bank_wait(struct bank *bank, GError **error);
 
+/* With model_defer(), of a shared store: each commit from here on says that a rebuild is owed, also
+ * if another host rebuilds in between. */
+void bank_defer(struct bank *bank);
+
 /*
  * Before model_rebuild() on a shared store: until the next commit, or some two minutes, all others
- * wait with theirs. False if another host is at it, or the store failed: then nobody rebuilds.
+ * wait with theirs. False if others have it for longer, or the store failed.
  * *RET_FRESH says whether the model has seen all that others have committed; if not, it is to be
  * made and preloaded anew. The next commit fails with BANK_CONFLICT if the time was over.
  */

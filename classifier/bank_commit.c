@@ -91,6 +91,14 @@ sink_head(void *context, const struct model_cell *cells, size_t count)
 	}
 }
 
+void
+bank_batch_raise(struct batch *batch, uint32_t head_cell, int32_t value)
+{
+	const struct model_cell cell = {head_cell, value};
+
+	sink_head(batch, &cell, 1);
+}
+
 static void
 sink_token(void *context, const struct model_token *token, int32_t spam, int32_t ham, uint32_t day)
 {

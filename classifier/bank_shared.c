@@ -14,6 +14,9 @@
 #define REBUILD_TURN 120
 #define PATIENCE     30
 
+/* Who rebuilds waits for another rebuild. */
+#define REBUILD_PATIENCE (REBUILD_TURN + PATIENCE)
+
 /* Commits in vain, since others came between, before it is given up. */
 #define TRIES 50
 
@@ -474,6 +477,34 @@ bank_shared_free(struct bank_shared *shared)
 	g_free(shared);
 }
 
+static void
+take_settled(void *context, size_t index G_GNUC_UNUSED, enum store_result result G_GNUC_UNUSED,
+    const struct store_bytes *value)
+{
+	if (value)
+		*(int32_t *)context = store_cell_get(value, MODEL_HEAD_SETTLED);
+}
+
+/* Another may have rebuilt since the model read the head, and settled what this one owed then. */
+static void
+owe(struct bank *bank, struct batch *batch)
+{
+	int32_t settled = 0;
+
+	store_get(bank->store, STORE_SLOTS,
+	    (struct store_bytes){BANK_HEAD_KEY, strlen(BANK_HEAD_KEY)}, BANK_SHARED_LIMIT,
+	    take_settled, &settled);
+	store_wait(bank->store);
+	bank_batch_raise(batch, MODEL_HEAD_DEFERRED, settled + 1);
+}
+
+void
+bank_defer(struct bank *bank)
+{
+	if (bank->shared)
+		bank->shared->deferring = true;
+}
+
 /* Takes the turn, reads what there is, merges, and begins to write: without effect if another
  * commits before. */
 static enum bank_landing
@@ -500,6 +531,8 @@ take_off(struct bank *bank, struct bank_flight *flight)
 	}
 	if (!merge_entries(flight, current))
 		return BANK_COLLIDED;
+	if (shared->deferring && !shared->rebuilding)
+		owe(bank, batch);
 	write_turn(bank, flight);
 	return BANK_FLIES;
 }
@@ -579,8 +612,8 @@ bank_begin_rebuild(struct bank *bank, bool *ret_fresh)
 	struct bank_shared *shared = bank->shared;
 	uint64_t seen = shared->commits;
 
-	if (bank_turn_take(bank->store, shared->me, REBUILD_TURN, PATIENCE, BANK_SHARED_LIMIT,
-		&shared->commits, &shared->rebuilding) != STORE_OK)
+	if (bank_turn_take(bank->store, shared->me, REBUILD_TURN, REBUILD_PATIENCE,
+		BANK_SHARED_LIMIT, &shared->commits, &shared->rebuilding) != STORE_OK)
 		return false;
 	*ret_fresh = !shared->missed && shared->commits == seen;
 	return shared->rebuilding;

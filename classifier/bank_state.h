@@ -56,6 +56,8 @@ struct batch {
 /* ENTRY is NULL for one that was deleted. */
 void bank_batch_entry(struct batch *batch, const uint8_t digest[CANONICAL_DIGEST_SIZE],
     const struct model_entry *entry);
+/* Raises a cell of the head that is merged by its maximum. */
+void bank_batch_raise(struct batch *batch, uint32_t head_cell, int32_t value);
 void bank_batch_say(const struct batch *batch, struct store_change *change);
 void bank_batch_free(struct batch *batch);
 
@@ -95,6 +97,7 @@ struct bank_shared {
 	uint64_t commits;     /* the store's number when this bank last wrote, or made a model */
 	bool missed;          /* others have committed since the model was made */
 	bool rebuilding;      /* has the turn */
+	bool deferring;       /* its messages' steps are owed */
 	GHashTable *believed; /* digest -> struct bank_entry, as models have read it */
 	struct bank_flight *flight; /* or NULL */
 	GTree *memory[2];           /* digest -> GBytes, of ham and spam */

@@ -45,7 +45,7 @@ struct training {
 	GPtrArray *batch;
 	guint flying, next;
 	GArray *corrections; /* struct correction, to be looked at in the end */
-	bool single;
+	bool single, deferring;
 	struct reputation_rules reputation;
 	unsigned uncorrected; /* deliveries that the store did not take */
 	GError *error;
@@ -111,7 +111,11 @@ open_model(struct training *t)
 {
 	model_free(t->model);
 	t->model = bank_model(t->cli->bank);
-	return t->model && (t->single || bank_preload(t->cli->bank, t->model));
+	if (!t->model || (!t->single && !bank_preload(t->cli->bank, t->model)))
+		return false;
+	if (t->deferring)
+		model_defer(t->model);
+	return true;
 }
 
 static enum model_learned
@@ -296,15 +300,15 @@ note_correction(
 }
 
 /* The tables are made anew; what had to wait for it is done. */
-static void
-rebuild(struct training *t)
+static bool
+rebuild_model(struct training *t)
 {
 	struct model_report report;
 
 	if (!model_rebuild(t->model)) {
 		g_set_error_literal(&t->error, BANK_ERROR, BANK_FAILED,
 		    "cannot read what is remembered of trained messages");
-		return;
+		return false;
 	}
 	for (guint i = 0; i < t->corrections->len; i++) {
 		const struct correction *c = &g_array_index(t->corrections, struct correction, i);
@@ -312,8 +316,63 @@ rebuild(struct training *t)
 		if (model_correct(t->model, c->digest, c->label == CLI_LABEL_SPAM, &report))
 			tell_correction(t, c->name, cli_label_name(c->label), &report);
 	}
-	g_array_set_size(t->corrections, 0);
+	return true;
+}
+
+/* Others who train the store wait meanwhile. False, and the model is not to be used any more, if
+ * another's commit came between. */
+static bool
+rebuild_in_turn(struct training *t, bool fresh)
+{
+	GError *error = NULL;
+
+	/* It goes over all that is remembered. */
+	fresh &= !t->single;
+	t->single = false;
+	if (!fresh && !open_model(t))
+		g_set_error_literal(
+		    &t->error, BANK_ERROR, BANK_FAILED, "the store cannot be read any more");
+	if (t->error || !rebuild_model(t) || bank_commit(t->cli->bank, t->model, &error))
+		return true;
+	if (g_error_matches(error, BANK_ERROR, BANK_CONFLICT)) {
+		g_error_free(error);
+		return false;
+	}
+	t->error = error;
+	return true;
+}
+
+static void
+rebuild_shared(struct training *t)
+{
+	bool fresh, usable = true;
+
 	commit(t, true);
+	for (unsigned i = 0; i < CONFLICTS && !t->error; i++) {
+		if (!bank_begin_rebuild(t->cli->bank, &fresh))
+			break;
+		usable = rebuild_in_turn(t, fresh && usable);
+		if (usable)
+			return;
+	}
+	if (t->error)
+		return;
+	clear_progress(t);
+	fprintf(stderr, "greylag: others have the store: its tables are made anew by the next "
+			"training\n");
+	if (!usable && !open_model(t))
+		g_set_error_literal(
+		    &t->error, BANK_ERROR, BANK_FAILED, "the store cannot be read any more");
+}
+
+static void
+rebuild(struct training *t)
+{
+	if (bank_is_shared(t->cli->bank))
+		rebuild_shared(t);
+	else if (rebuild_model(t))
+		commit(t, true);
+	g_array_set_size(t->corrections, 0);
 }
 
 static unsigned
@@ -326,10 +385,13 @@ learned_in(const struct training *t)
 static void
 watch_size(struct training *t)
 {
-	if (bank_is_shared(t->cli->bank) || t->error)
+	if (t->error)
 		return;
-	if (model_wants_rebuild(t->model, learned_in(t)))
+	if (!t->deferring && model_wants_rebuild(t->model, learned_in(t))) {
+		t->deferring = true;
 		model_defer(t->model);
+		bank_defer(t->cli->bank);
+	}
 	if (model_memory_is_full(t->model))
 		rebuild(t);
 }
@@ -494,27 +556,11 @@ run_feeds(struct training *t, struct cli_feed **feeds, unsigned n)
 			cli_feed_free(feeds[i]);
 }
 
-/* Others who train a shared store wait meanwhile; if it is another's turn to rebuild, or another's
- * commit came between, what rehearsal has done is good enough. */
-static void
-rebuild_shared(struct training *t)
-{
-	g_autoptr(GError) error = NULL;
-	bool fresh;
-
-	if (!bank_begin_rebuild(t->cli->bank, &fresh) || (!fresh && !open_model(t)))
-		return;
-	if (model_rebuild(t->model) && !bank_commit(t->cli->bank, t->model, &error) &&
-	    !g_error_matches(error, BANK_ERROR, BANK_CONFLICT))
-		t->error = g_steal_pointer(&error);
-}
-
 /* After a run of some size, and after one that was killed, the tables are made anew, so that its
  * order does not matter. */
 static void
 settle(struct training *t)
 {
-	bool shared = bank_is_shared(t->cli->bank);
 	struct model_totals totals;
 
 	commit(t, true);
@@ -522,10 +568,7 @@ settle(struct training *t)
 	if (t->error ||
 	    (!totals.owed && (cli_interrupted() || !model_wants_rebuild(t->model, learned_in(t)))))
 		return;
-	if (shared)
-		rebuild_shared(t);
-	else
-		rebuild(t);
+	rebuild(t);
 }
 
 /* -- a run -- */

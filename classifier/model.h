@@ -253,7 +253,7 @@ bool model_wants_rebuild(const struct model *model, size_t run);
  * remembered, so once the memory holds twice what it may, model_memory_is_full(), it is time for
  * model_rebuild(), after which it holds what it may again. What is drained in between says that
  * the rebuild is owed (struct model_totals), so that the next run makes up for one that was killed.
- * Does nothing without memory. Not for a store that others train too.
+ * Does nothing without memory. Where others train the store too, see bank_defer().
  */
 void model_defer(struct model *model);
 bool model_memory_is_full(const struct model *model);

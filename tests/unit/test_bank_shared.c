@@ -389,6 +389,58 @@ test_rebuild_overtaken(struct world *w, gconstpointer data G_GNUC_UNUSED)
 	assert_forgets_all(w, 20);
 }
 
+static bool
+is_owed(struct world *w)
+{
+	struct trainer reader = new_trainer(w);
+	struct model_totals totals;
+
+	model_totals(reader.model, &totals);
+	end_trainer(&reader);
+	return totals.owed;
+}
+
+static void
+rebuild(struct trainer *t)
+{
+	bool fresh;
+
+	g_assert_true(bank_begin_rebuild(t->bank, &fresh));
+	if (!fresh) {
+		anew(t);
+		g_assert_true(bank_preload(t->bank, t->model));
+	}
+	g_assert_true(model_rebuild(t->model));
+	assert_commits(t);
+}
+
+/* A bulk run only counts, and owes the steps of its messages until the tables are made anew; also
+ * those that it learns after another has made them anew. */
+static void
+test_owed(struct world *w, gconstpointer data G_GNUC_UNUSED)
+{
+	for (unsigned i = 0; i < 20; i++)
+		g_assert_cmpint(learn(w, &w->a, i), ==, MODEL_LEARNED);
+	assert_commits(&w->a);
+	anew(&w->b);
+	g_assert_true(bank_preload(w->b.bank, w->b.model));
+	model_defer(w->b.model);
+	bank_defer(w->b.bank);
+	for (unsigned i = 20; i < 40; i++)
+		g_assert_cmpint(learn(w, &w->b, i), ==, MODEL_LEARNED);
+	assert_commits(&w->b);
+	g_assert_true(is_owed(w));
+	rebuild(&w->a);
+	g_assert_false(is_owed(w));
+	for (unsigned i = 40; i < MESSAGES; i++)
+		g_assert_cmpint(learn(w, &w->b, i), ==, MODEL_LEARNED);
+	assert_commits(&w->b);
+	g_assert_true(is_owed(w));
+	rebuild(&w->b);
+	g_assert_false(is_owed(w));
+	assert_forgets_all(w, MESSAGES);
+}
+
 static const struct {
 	const char *promise;
 	void (*test)(struct world *w, gconstpointer data);
@@ -399,6 +451,7 @@ static const struct {
     {"a-message-of-two-trainers-counts-once", test_same_message},
     {"what-was-forgotten-meanwhile-stays-forgotten", test_forgotten_meanwhile},
     {"a-message's-pages-are-read-in-one-round-trip", test_one_round_trip},
+    {"what-a-bulk-run-owes-is-not-settled-by-another", test_owed},
     {"a-trainer-that-does-not-come-back-is-waited-for-no-longer", test_turn_ends},
     {"a-rebuild-that-is-overtaken-is-not-written", test_rebuild_overtaken},
 };

@@ -85,7 +85,7 @@ bool bank_wait(struct bank *bank, GError **error);
 void bank_defer(struct bank *bank);
 
 /*
- * Before model_rebuild() on a shared store: until the next commit, or some two minutes, all others
+ * Before model_rebuild() on a shared store: until the next commit, or half a minute, all others
  * wait with theirs. False if others have it for longer, or the store failed.
  * *RET_FRESH says whether the model has seen all that others have committed; if not, it is to be
  * made and preloaded anew. The next commit fails with BANK_CONFLICT if the time was over.

@@ -10,9 +10,9 @@
 
 /* Seconds for which others wait while this process commits, or rebuilds; and for which it waits for
  * them. */
-#define COMMIT_TURN  20
-#define REBUILD_TURN 120
-#define PATIENCE     30
+#define COMMIT_TURN  10
+#define REBUILD_TURN 30
+#define PATIENCE     15
 
 /* Who rebuilds waits for another rebuild. */
 #define REBUILD_PATIENCE (REBUILD_TURN + PATIENCE)

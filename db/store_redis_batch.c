@@ -643,8 +643,10 @@ try_once(struct redis_batcher *batcher, struct redis_op *op, bool *ret_again)
 	if (fresh)
 		batcher->connection = redis_link_connect_blocking(&batcher->address, limit, NULL);
 	a.redis = batcher->connection;
-	if (!a.redis)
+	if (!a.redis) {
+		drop_connection(batcher);
 		return STORE_UNAVAILABLE;
+	}
 	a.items = g_ptr_array_new_with_free_func(item_free);
 	a.index = g_hash_table_new(item_hash, item_equal);
 	a.scratch = g_byte_array_new();

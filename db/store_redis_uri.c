@@ -210,7 +210,7 @@ set_guides(struct redis_address *address, const char *list, int default_port, GE
 }
 
 void
-redis_address_copy(const struct redis_address *address, struct redis_address *ret_address)
+redis_address_copy(const struct redis_address *address, struct redis_address *ret_copy)
 {
 	struct redis_address copy = *address;
 
@@ -231,7 +231,7 @@ redis_address_copy(const struct redis_address *address, struct redis_address *re
 		guide.host = g_strdup(guide.host);
 		g_array_append_val(copy.guides, guide);
 	}
-	*ret_address = copy;
+	*ret_copy = copy;
 }
 
 /* USER:PASSWORD or :PASSWORD, with %XX for what means something else there. */

@@ -45,8 +45,9 @@ bool redis_address_parse(
 bool redis_host_parse(const char *text, int default_port, char **ret_host, int *ret_port);
 /* Takes the first line of a file as the password. */
 bool redis_address_read_password(struct redis_address *address, const char *path, GError **error);
-/* Without the host where that has to be asked for. */
-void redis_address_copy(const struct redis_address *address, struct redis_address *ret_address);
 void redis_address_clear(struct redis_address *address);
+/* Of one's own, for a thread of one's own: where the server is has to be asked for again, if it has
+ * to be asked for. Fills *RET_COPY. */
+void redis_address_copy(const struct redis_address *address, struct redis_address *ret_copy);
 
 #endif

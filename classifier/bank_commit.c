@@ -242,11 +242,12 @@ maybe_unused(const struct batch *batch)
 
 	for (guint i = 0; i < batch->changes->len; i++) {
 		const struct change *c = &g_array_index(batch->changes, struct change, i);
-		const struct store_cell *cells =
-		    &g_array_index(batch->cells, struct store_cell, c->first_cell);
+		const struct store_cell *cells;
 
-		if (c->space == STORE_TOKENS && c->n_cells == BANK_TOKEN_CELLS &&
-		    (cells[BANK_TOKEN_SPAM].delta < 0 || cells[BANK_TOKEN_HAM].delta < 0))
+		if (c->space != STORE_TOKENS || c->n_cells != BANK_TOKEN_CELLS)
+			continue;
+		cells = &g_array_index(batch->cells, struct store_cell, c->first_cell);
+		if (cells[BANK_TOKEN_SPAM].delta < 0 || cells[BANK_TOKEN_HAM].delta < 0)
 			g_ptr_array_add(
 			    keys, g_bytes_new(batch->bytes->data + c->key, c->key_length));
 	}

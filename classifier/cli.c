@@ -224,7 +224,8 @@ cli_sort_paths(
 struct cli_feed {
 	char **paths;
 	unsigned label;
-	GThread *thread;
+	GThread *thread; /* NULL if all was read before */
+	unsigned skip;   /* messages that are in the queue already */
 	GMutex lock;
 	GCond changed;
 	GQueue ready; /* struct cli_message */
@@ -256,6 +257,11 @@ feed_give(struct cli_feed *feed, struct cli_message *message)
 {
 	bool wanted;
 
+	if (feed->skip) {
+		feed->skip--;
+		cli_message_free(message);
+		return true;
+	}
 	message->label = feed->label;
 	g_mutex_lock(&feed->lock);
 	/* Woken once there is room for half of it again, not for each message. */
@@ -312,6 +318,37 @@ feed_run(gpointer data)
 	return NULL;
 }
 
+/* Messages that are read before a thread is begun for the rest. */
+#define FIRST 2
+
+static bool
+first_message(void *context, const char *name, uint8_t *bytes, size_t length)
+{
+	struct cli_feed *feed = context;
+
+	if (feed->ready.length == FIRST) {
+		feed->skip = FIRST;
+		g_free(bytes);
+		return false;
+	}
+	return feed_message(feed, name, bytes, length);
+}
+
+/* One file nearly always holds one message, for which a thread would take longer than to read it.
+ * False if there is more to read. */
+static bool
+read_first(struct cli_feed *feed)
+{
+	const struct corpus_visitor visitor = {first_message, feed_failed, feed};
+	char **paths = feed->paths;
+
+	if (!paths[0] || paths[1] || !g_file_test(paths[0], G_FILE_TEST_IS_REGULAR))
+		return false;
+	corpus_walk(paths[0], &visitor);
+	feed->ended = feed->skip == 0;
+	return feed->ended;
+}
+
 struct cli_feed *
 cli_feed_new(char **paths, unsigned label)
 {
@@ -322,7 +359,8 @@ cli_feed_new(char **paths, unsigned label)
 	g_mutex_init(&feed->lock);
 	g_cond_init(&feed->changed);
 	g_queue_init(&feed->ready);
-	feed->thread = g_thread_new("feed", feed_run, feed);
+	if (!read_first(feed))
+		feed->thread = g_thread_new("feed", feed_run, feed);
 	return feed;
 }
 
@@ -352,7 +390,8 @@ cli_feed_free(struct cli_feed *feed)
 	feed->unwanted = true;
 	g_cond_signal(&feed->changed);
 	g_mutex_unlock(&feed->lock);
-	g_thread_join(feed->thread);
+	if (feed->thread)
+		g_thread_join(feed->thread);
 	while ((message = g_queue_pop_head(&feed->ready)))
 		cli_message_free(message);
 	g_mutex_clear(&feed->lock);

@@ -40,7 +40,6 @@ model_new(const struct model_options *options, const struct model_source *source
 	struct model *model = g_new0(struct model, 1);
 	model->options = *options;
 	model->has_source = source != NULL;
-	model_tables_init(model);
 	model_words_init(model);
 	model_memory_init(model);
 	if (source != NULL) {

@@ -11,10 +11,11 @@
 
 struct model_table {
 	struct voice_sums *base;  /* what the store has, NULL unless preloaded */
-	struct voice_sums *delta; /* what was added to it; NULL if that was added to the base: see
-				     model_preloaded() */
+	struct voice_sums *delta; /* what was added to it, NULL if nothing was; but if ALONE that
+				     is in the base */
 	struct voice_sums *sums;  /* room for what is gathered */
 	size_t sums_size;
+	bool alone;
 	uint64_t dirty[(MODEL_PAGES + 63) / 64];
 	bool any_dirty;
 };
@@ -102,7 +103,6 @@ void model_undo_mixture(struct model *model, struct model_entry *entry);
 
 /* -- tables -- */
 
-void model_tables_init(struct model *model);
 void model_tables_clear(struct model *model);
 
 /* All sums of FEATURES will be gathered: the source may read them at once. */

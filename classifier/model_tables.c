@@ -33,13 +33,6 @@ base_free(struct voice_sums *base)
 }
 
 void
-model_tables_init(struct model *model)
-{
-	for (unsigned i = 0; i < MODEL_TABLES; i++)
-		model->tables[i].delta = g_new0(struct voice_sums, VOICE_SLOTS);
-}
-
-void
 model_tables_clear(struct model *model)
 {
 	for (unsigned i = 0; i < MODEL_TABLES; i++) {
@@ -74,9 +67,8 @@ model_preloaded(struct model *model, bool alone)
 			model->tables[i].base = base_new();
 	/* Whole pages are written then, so one table is enough: half the memory, and half the time
 	 * spent waiting for it. */
-	for (unsigned i = 0; i < MODEL_TABLES && model->has_source && alone; i++)
-		if (!model->tables[i].any_dirty)
-			g_clear_pointer(&model->tables[i].delta, g_free);
+	for (unsigned i = 0; i < MODEL_TABLES; i++)
+		model->tables[i].alone = alone && model->tables[i].delta == NULL;
 }
 
 /* What a damaged store has must not lead to undefined behaviour. */
@@ -139,7 +131,9 @@ model_add(
     struct model *model, unsigned table, const struct slots *slots, const struct voice_step *step)
 {
 	struct model_table *of = &model->tables[table];
-	voice_add(of->delta != NULL ? of->delta : of->base, slots->list, slots->count, step);
+	if (!of->alone && of->delta == NULL)
+		of->delta = g_new0(struct voice_sums, VOICE_SLOTS);
+	voice_add(of->alone ? of->base : of->delta, slots->list, slots->count, step);
 	for (size_t i = 0; i < slots->count; i++) {
 		uint32_t page = slots->list[i] / MODEL_PAGE_SLOTS;
 		of->dirty[page / 64] |= UINT64_C(1) << (page % 64);
@@ -200,7 +194,7 @@ drain_page(struct model *model, unsigned table, uint32_t page, const struct mode
 {
 	size_t first = (size_t)page * MODEL_PAGE_SLOTS;
 	size_t slots = MIN(MODEL_PAGE_SLOTS, VOICE_SLOTS - first);
-	if (model->tables[table].delta != NULL)
+	if (!model->tables[table].alone)
 		drain_delta(model, table, page, first, slots, sink);
 	else
 		sink->whole_page(sink->context, table, page,

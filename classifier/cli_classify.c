@@ -42,6 +42,7 @@ judge_message(gpointer data, gpointer item)
 	judged->failed = message->error != NULL;
 	if (judged->failed)
 		return judged;
+	reader_follow(judge->reader, judge->model);
 	reading = reader_read(judge->reader, message->bytes, message->length);
 	judged->failed =
 	    !model_judge(judge->model, &reading->tokens, &reading->features, &judged->score);

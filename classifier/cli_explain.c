@@ -149,6 +149,7 @@ explain_message(
 	bool read;
 
 	reader_set_bank(reader, cli->bank);
+	reader_follow(reader, model);
 	reading = reader_read(reader, message->bytes, message->length);
 	e.n = reading->tokens.count;
 	e.words = g_new0(struct word, e.n + 1);

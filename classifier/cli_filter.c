@@ -60,20 +60,27 @@ learn_verdict(struct model *model, const struct reading *reading, const struct m
 /* With -u a sure verdict is learned. Another trainer is not waited for: mail goes first. If another
  * host has trained the same messages meanwhile, it is learned by what the store has then. */
 static void
-learn(struct cli *cli, struct model **model, const struct reading *reading,
+learn(struct cli *cli, struct model **model, const GByteArray *message,
     const struct model_score *score)
 {
+	struct reader *reader;
+	struct reading *reading;
+	bool learned = false;
 	GError *error = NULL;
 
 	if (score->verdict == VERDICT_UNSURE || !bank_try_lock(cli->bank))
 		return;
-	for (unsigned i = 0; i < CONFLICTS && *model && learn_verdict(*model, reading, score);
-	     i++) {
+	reader = reader_new(cli->settings);
+	reader_set_bank(reader, cli->bank);
+	reading = reader_read(reader, message->data, message->len);
+	for (unsigned i = 0;
+	     i < CONFLICTS && !learned && *model && learn_verdict(*model, reading, score); i++) {
 		g_clear_error(&error);
 		if (bank_commit(cli->bank, *model, &error)) {
 			cli_count_learned(
 			    cli, score->verdict == VERDICT_HAM, score->verdict == VERDICT_SPAM, 0);
-			return;
+			learned = true;
+			continue;
 		}
 		g_clear_pointer(model, model_free);
 		if (g_error_matches(error, BANK_ERROR, BANK_CONFLICT))
@@ -82,6 +89,8 @@ learn(struct cli *cli, struct model **model, const struct reading *reading,
 	if (error)
 		cli_fail(error);
 	g_clear_error(&error);
+	reading_free(reading);
+	reader_free(reader);
 }
 
 /* What the child tells of the message first; then its origin (struct origin). */
@@ -113,9 +122,12 @@ judge(struct cli *cli, const GByteArray *message, bool update, int out)
 {
 	struct reader *reader = reader_new(cli->settings);
 	struct model *model = bank_model(cli->bank);
-	struct reading *reading = reader_begin(reader, message->data, message->len);
+	struct reading *reading;
 	struct model_score score;
 
+	if (model)
+		reader_follow(reader, model);
+	reading = reader_begin(reader, message->data, message->len);
 	reader_set_bank(reader, cli->bank);
 	reader_recall(reader, reading);
 	reader_finish(reader, reading);
@@ -125,7 +137,7 @@ judge(struct cli *cli, const GByteArray *message, bool update, int out)
 		if (write(out, &filtered, sizeof filtered) == (ssize_t)sizeof filtered) {
 			write_origin(cli, reading->message, out);
 			if (update)
-				learn(cli, &model, reading, &score);
+				learn(cli, &model, message, &score);
 		}
 	} else {
 		fprintf(stderr, "greylag: the store cannot be read\n");

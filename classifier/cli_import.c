@@ -8,9 +8,12 @@
 #include "classifier/text.h"
 
 /* A word list of bogofilter's (bogoutil -d): "token spam good [YYYYMMDD]", and lines .MSG_COUNT
- * and the like. Its words keep their case; ours are folded, so variants are added up. */
+ * and the like. Its words keep their case; ours are folded, so variants are added up. Its own
+ * spellings are kept besides: as long as the list is all there is, they decide, as they did there.
+ */
 struct wordlist {
-	GHashTable *words; /* text -> struct word */
+	GHashTable *words;   /* folded text -> struct word */
+	GHashTable *spelled; /* text -> struct word */
 	int32_t spam, ham;
 };
 
@@ -31,31 +34,42 @@ day_of(const char *text)
 }
 
 static char *
-fold_word(const char *text)
+fold_word(const char *text, unsigned flags)
 {
 	GString *folded = g_string_new(NULL);
 	g_autofree char *valid = g_utf8_make_valid(text, -1);
 
-	text_fold(valid, strlen(valid), TEXT_FOLD_CASE, folded);
+	text_fold(valid, strlen(valid), flags, folded);
 	g_strstrip(folded->str);
 	return g_string_free(folded, FALSE);
+}
+
+/* Takes TEXT. */
+static void
+add_to(GHashTable *words, char *text, int32_t spam, int32_t ham, int32_t day)
+{
+	struct word *word = g_hash_table_lookup(words, text);
+
+	if (!*text || strlen(text) > TOKENS_LENGTH_MAX) {
+		g_free(text);
+		return;
+	}
+	if (word) {
+		g_free(text);
+	} else {
+		word = g_new0(struct word, 1);
+		g_hash_table_insert(words, text, word);
+	}
+	word->spam = MIN(word->spam + MIN(spam, INT32_MAX / 2), INT32_MAX / 2);
+	word->ham = MIN(word->ham + MIN(ham, INT32_MAX / 2), INT32_MAX / 2);
+	word->day = MAX(word->day, day);
 }
 
 static void
 add_word(struct wordlist *list, const char *text, int32_t spam, int32_t ham, int32_t day)
 {
-	g_autofree char *folded = fold_word(text);
-	struct word *word = g_hash_table_lookup(list->words, folded);
-
-	if (!*folded || strlen(folded) > TOKENS_LENGTH_MAX)
-		return;
-	if (!word) {
-		word = g_new0(struct word, 1);
-		g_hash_table_insert(list->words, g_steal_pointer(&folded), word);
-	}
-	word->spam = MIN(word->spam + MIN(spam, INT32_MAX / 2), INT32_MAX / 2);
-	word->ham = MIN(word->ham + MIN(ham, INT32_MAX / 2), INT32_MAX / 2);
-	word->day = MAX(word->day, day);
+	add_to(list->words, fold_word(text, TEXT_FOLD_CASE), spam, ham, day);
+	add_to(list->spelled, fold_word(text, 0), spam, ham, day);
 }
 
 static bool
@@ -83,25 +97,47 @@ take_bogofilter_line(void *context, char *text)
 /* Words learned between two commits. */
 #define COMMIT_BYTES (32u << 20)
 
-/* No word was in more messages than there were. */
+/* Whether the word says no more than what it is folded to. */
 static bool
-write_wordlist(struct cli *cli, struct model *model, const struct wordlist *list, GError **error)
+is_as_folded(const struct wordlist *list, const char *text, const struct word *word)
+{
+	const struct word *folded = g_hash_table_lookup(list->words, text);
+
+	return folded && folded->spam == word->spam && folded->ham == word->ham;
+}
+
+static bool
+write_words(
+    struct cli *cli, struct model *model, const struct wordlist *list, bool spelled, GError **error)
 {
 	GHashTableIter iter;
 	gpointer key, value;
 
-	g_hash_table_iter_init(&iter, list->words);
+	g_hash_table_iter_init(&iter, spelled ? list->spelled : list->words);
 	while (g_hash_table_iter_next(&iter, &key, &value)) {
 		const struct word *word = value;
+		/* No word was in more messages than there were. */
 		struct fisher_counts counts = {
 		    .spam = (uint32_t)MIN(word->spam, list->spam),
 		    .ham = (uint32_t)MIN(word->ham, list->ham),
 		};
 
-		model_import_token(model, key, strlen(key), counts, (uint32_t)word->day);
+		if (!spelled)
+			model_import_token(model, key, strlen(key), counts, (uint32_t)word->day);
+		else if (!is_as_folded(list, key, word))
+			model_import_spelling(model, key, strlen(key), counts, (uint32_t)word->day);
 		if (model_waiting(model) > COMMIT_BYTES && !bank_commit(cli->bank, model, error))
 			return false;
 	}
+	return true;
+}
+
+static bool
+write_wordlist(struct cli *cli, struct model *model, const struct wordlist *list, GError **error)
+{
+	if (!write_words(cli, model, list, false, error) ||
+	    !write_words(cli, model, list, true, error))
+		return false;
 	model_import_totals(model,
 	    (struct fisher_counts){.spam = (uint32_t)list->spam, .ham = (uint32_t)list->ham});
 	return bank_commit(cli->bank, model, error);
@@ -133,7 +169,8 @@ static int
 import_bogofilter(struct cli *cli, FILE *in, const char *name)
 {
 	struct wordlist list = {
-	    .words = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free)};
+	    .words = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free),
+	    .spelled = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free)};
 	int status = CLI_FAILED;
 
 	if (load_lines(in, name, take_bogofilter_line, &list)) {
@@ -146,6 +183,7 @@ import_bogofilter(struct cli *cli, FILE *in, const char *name)
 			    name);
 	}
 	g_hash_table_unref(list.words);
+	g_hash_table_unref(list.spelled);
 	return status;
 }
 

@@ -5,6 +5,7 @@ classifier_libclassify_a_SOURCES = \
 	classifier/bank_commit.c \
 	classifier/bank_shared.c \
 	classifier/bank_turn.c classifier/bank_turn.h \
+	classifier/bogowords.c classifier/bogowords.h \
 	classifier/canonical.c classifier/canonical.h \
 	classifier/charset.c classifier/charset.h \
 	classifier/corpus.c classifier/corpus.h \

@@ -168,6 +168,18 @@ model_import_token(
 }
 
 void
+model_import_spelling(
+    struct model *model, const char *text, size_t length, struct fisher_counts counts, uint32_t day)
+{
+	g_autofree char *spelled = g_strdup_printf(MODEL_SPELLING "%.*s", (int)length, text);
+	size_t all = strlen(spelled);
+	struct model_token token = {
+	    .text = spelled, .length = all, .hash = token_hash(spelled, all)};
+	model_word_add(model, &token, (int32_t)MIN(counts.spam, INT32_MAX),
+	    (int32_t)MIN(counts.ham, INT32_MAX), day);
+}
+
+void
 model_import_totals(struct model *model, struct fisher_counts totals)
 {
 	int32_t *spam = &model->head[MODEL_HEAD_IMPORTED_SPAM];

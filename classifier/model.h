@@ -267,7 +267,14 @@ bool model_correct(struct model *model, const uint8_t digest[CANONICAL_DIGEST_SI
 /* An imported word list: COUNTS of a token, and of the messages that it was made from. */
 void model_import_token(struct model *model, const char *text, size_t length,
     struct fisher_counts counts, uint32_t day);
+/* How the list spells a token whose case was folded, and its own counts; only a message that is
+ * read with its case has such tokens (reader_follow()). */
+void model_import_spelling(struct model *model, const char *text, size_t length,
+    struct fisher_counts counts, uint32_t day);
 void model_import_totals(struct model *model, struct fisher_counts totals);
+
+/* An imported word list is all there is to judge by. */
+bool model_has_only_list(const struct model *model);
 
 /* Hands over what changed, and counts it as stored: tokens and pages sorted as their keys in a
  * store. */

@@ -59,8 +59,8 @@ score_all(struct model *model, const struct features *features, struct mixture_l
 	return true;
 }
 
-static bool
-is_imported_only(const struct model *model)
+bool
+model_has_only_list(const struct model *model)
 {
 	struct fisher_counts list = model_imported_counts(model);
 	return (list.spam > 0 || list.ham > 0) && !model_has_stepped(model);
@@ -74,7 +74,7 @@ judge_imported(struct model *model, const struct tokens *tokens, struct model_sc
 	const struct model_options *options = &model->options;
 	struct model_score score = {.imported = true};
 	struct fisher_sum sum = {0};
-	if (!model_words_count(model, tokens, counts))
+	if (!model_words_count_spelled(model, tokens, counts))
 		return false;
 	for (size_t i = 0; i < tokens->count; i++) {
 		double word = fisher_word(&options->imported, model_seen_counts(model), counts[i]);
@@ -137,7 +137,7 @@ model_judge(struct model *model, const struct tokens *tokens, const struct featu
 {
 	struct fisher_counts all = model_seen_counts(model);
 	struct model_score score = {0};
-	if (is_imported_only(model))
+	if (model_has_only_list(model))
 		return judge_imported(model, tokens, ret_score);
 	if (!score_all(model, features, &score.logits, &score.fisher))
 		return false;
@@ -160,9 +160,10 @@ model_explain(struct model *model, const struct tokens *tokens, const struct fea
 	const struct slots *words = &features->voices[VOICE_WORDS];
 	const struct voice_options *voice = &model->options.voices[VOICE_WORDS];
 	const struct fisher_options *fisher =
-	    is_imported_only(model) ? &model->options.imported : &model->options.fisher;
+	    model_has_only_list(model) ? &model->options.imported : &model->options.fisher;
 	g_autofree struct fisher_counts *counts = g_new(struct fisher_counts, tokens->count + 1);
-	if (!model_words_count(model, tokens, counts))
+	if (model_has_only_list(model) ? !model_words_count_spelled(model, tokens, counts)
+				       : !model_words_count(model, tokens, counts))
 		return false;
 	const struct voice_sums *sums = model_gather(model, VOICE_WORDS, words);
 	if (sums == NULL)

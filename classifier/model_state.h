@@ -121,12 +121,19 @@ void model_add_step(struct model *model, enum voice_name voice, const struct slo
 
 /* -- words -- */
 
+/* Of a token that is an imported list's spelling of another. */
+#define MODEL_SPELLING "case:"
+
 void model_words_init(struct model *model);
 void model_words_clear(struct model *model);
 void model_word_add(
     struct model *model, const struct model_token *token, int32_t spam, int32_t ham, uint32_t day);
 /* False if the source failed. */
 bool model_words_count(
+    struct model *model, const struct tokens *tokens, struct fisher_counts *ret_counts);
+/* The same of an imported list's own spellings, where it has such, else of what they are folded to.
+ */
+bool model_words_count_spelled(
     struct model *model, const struct tokens *tokens, struct fisher_counts *ret_counts);
 void model_words_drain(struct model *model, const struct model_sink *sink);
 

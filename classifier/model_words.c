@@ -110,20 +110,6 @@ model_word_add(
 	word->dirty = true;
 }
 
-static bool
-count_stored(struct model *model, const struct tokens *tokens, struct fisher_counts *ret_counts)
-{
-	memset(ret_counts, 0, tokens->count * sizeof(*ret_counts));
-	if (!model->has_source)
-		return true;
-	g_autofree struct model_token *list = g_new(struct model_token, tokens->count + 1);
-	for (size_t i = 0; i < tokens->count; i++)
-		list[i] = (struct model_token){.text = tokens_text(tokens, i),
-		    .length = tokens->list[i].length,
-		    .hash = tokens->list[i].hash};
-	return model->source.counts(model->source.context, list, tokens->count, ret_counts);
-}
-
 static uint32_t
 sum_count(uint32_t stored, int32_t delta)
 {
@@ -131,19 +117,59 @@ sum_count(uint32_t stored, int32_t delta)
 	return (uint32_t)CLAMP(sum, 0, INT32_MAX);
 }
 
-bool
-model_words_count(
-    struct model *model, const struct tokens *tokens, struct fisher_counts *ret_counts)
+static bool
+count_list(struct model *model, const struct model_token *list, size_t count,
+    struct fisher_counts *ret_counts)
 {
-	if (!count_stored(model, tokens, ret_counts))
+	memset(ret_counts, 0, count * sizeof(*ret_counts));
+	if (model->has_source &&
+	    !model->source.counts(model->source.context, list, count, ret_counts))
 		return false;
-	for (size_t i = 0; i < tokens->count; i++) {
-		const struct model_word *word = word_find(&model->words, tokens->list[i].hash);
+	for (size_t i = 0; i < count; i++) {
+		const struct model_word *word = word_find(&model->words, list[i].hash);
 		if (word == NULL)
 			continue;
 		ret_counts[i].spam = sum_count(ret_counts[i].spam + word->stored.spam, word->spam);
 		ret_counts[i].ham = sum_count(ret_counts[i].ham + word->stored.ham, word->ham);
 	}
+	return true;
+}
+
+bool
+model_words_count(
+    struct model *model, const struct tokens *tokens, struct fisher_counts *ret_counts)
+{
+	g_autofree struct model_token *list = g_new(struct model_token, tokens->count + 1);
+	for (size_t i = 0; i < tokens->count; i++)
+		list[i] = (struct model_token){.text = tokens_text(tokens, i),
+		    .length = tokens->list[i].length,
+		    .hash = tokens->list[i].hash};
+	return count_list(model, list, tokens->count, ret_counts);
+}
+
+bool
+model_words_count_spelled(
+    struct model *model, const struct tokens *tokens, struct fisher_counts *ret_counts)
+{
+	const size_t before = strlen(MODEL_SPELLING);
+	g_autofree struct model_token *list = g_new(struct model_token, tokens->count + 1);
+	g_autofree struct fisher_counts *spelled = g_new(struct fisher_counts, tokens->count + 1);
+	g_autofree char *texts = g_malloc(tokens->used + tokens->count * before + 1);
+	char *at = texts;
+	for (size_t i = 0; i < tokens->count; i++) {
+		size_t length = tokens->list[i].length;
+		memcpy(at, MODEL_SPELLING, before);
+		memcpy(at + before, tokens_text(tokens, i), length);
+		list[i] = (struct model_token){
+		    .text = at, .length = before + length, .hash = token_hash(at, before + length)};
+		at += before + length;
+	}
+	if (!model_words_count(model, tokens, ret_counts) ||
+	    !count_list(model, list, tokens->count, spelled))
+		return false;
+	for (size_t i = 0; i < tokens->count; i++)
+		if (spelled[i].spam > 0 || spelled[i].ham > 0)
+			ret_counts[i] = spelled[i];
 	return true;
 }
 

@@ -40,6 +40,12 @@ reader_new(const struct settings *settings)
 }
 
 void
+reader_follow(struct reader *reader, const struct model *model)
+{
+	reader->tokens.bogowords = model_has_only_list(model);
+}
+
+void
 reader_free(struct reader *reader)
 {
 	if (!reader)

@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "classifier/message.h"
+#include "classifier/model.h"
 #include "classifier/ngrams.h"
 #include "classifier/tokens.h"
 #include "lib/settings.h"
@@ -32,6 +33,10 @@ void reader_free(struct reader *reader);
 /* From now on what the bank's store remembers of a message's delivery adds to its tokens. BANK must
  * outlive the reader. */
 void reader_set_bank(struct reader *reader, struct bank *bank);
+
+/* From now on words are read as bogofilter makes them, if an imported list of its words is all
+ * that MODEL has to judge by, else as always. What is read to be learned is read as always. */
+void reader_follow(struct reader *reader, const struct model *model);
 
 /* Never fails: broken mail is read as far as it goes. */
 struct reading *reader_read(struct reader *reader, const uint8_t *bytes, size_t length);

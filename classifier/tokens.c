@@ -1,3 +1,4 @@
+#include "classifier/bogowords.h"
 #include "classifier/tokens.h"
 
 #include <string.h>
@@ -263,6 +264,11 @@ tokens_read(
 	struct words words;
 	empty_tokens(tokens, options->limit);
 	words_init(&words, tokens, options);
+	if (options->bogowords) {
+		bogowords_read(&words, message);
+		words_clear(&words);
+		return;
+	}
 	read_headers(&words, message);
 	read_parts(&words, message);
 	for (size_t i = 0; i < message->link_count; i++)

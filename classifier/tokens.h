@@ -14,6 +14,7 @@
  *	hide:                  words of text that HTML hides from the reader
  *	html:                  names of HTML elements
  *	mark: cut:             tricks that were undone; limits that were met
+ *	case:                  in a store: a word of an imported list as that spells it
  */
 #ifndef GREYLAG_CLASSIFIER_TOKENS_H
 #define GREYLAG_CLASSIFIER_TOKENS_H
@@ -32,6 +33,7 @@
 
 struct token_options {
 	bool keep_case; /* default: folded */
+	bool bogowords; /* instead of all that, classifier/bogowords.h */
 	bool pairs;     /* also "a*b" for words of the body and subject that follow another */
 	size_t limit;   /* tokens of a message; more are left out: cut:tokens */
 	/* NULL-terminated authserv-ids (RFC 8601) whose Authentication-Results count, or NULL. */

@@ -142,9 +142,12 @@ judges_judge(struct judges *judges, const uint8_t *bytes, size_t length,
     struct reading **ret_reading, struct model_score *ret_score)
 {
 	struct judge *judge = take_judge(judges);
-	struct reading *reading = reader_begin(judge->reader, bytes, length);
+	struct reading *reading;
 	bool judged;
 
+	if (judge->view)
+		reader_follow(judge->reader, judge->view);
+	reading = reader_begin(judge->reader, bytes, length);
 	if (add)
 		add(context, reading);
 	reader_finish(judge->reader, reading);

@@ -46,9 +46,10 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct tokens tokens;
 	tokens_init(&tokens);
 	options.trusted_authserv_ids = trusted;
-	for (int i = 0; i < 4; i++) {
+	for (int i = 0; i < 5; i++) {
 		options.keep_case = i & 1;
 		options.pairs = i & 2;
+		options.bogowords = i == 4;
 		tokens_read(&tokens, message, &options);
 		for (size_t k = 0; k < tokens.count; k++)
 			check_token(&tokens, k);

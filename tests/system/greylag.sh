@@ -526,9 +526,8 @@ if command -v bogofilter >/dev/null && command -v bogoutil >/dev/null; then
 		esac
 	done
 	ok "bogofilter is sure of most ($sure)" test $sure -ge 30
-	# Of Chinese the two make different words, and the samples have more of it than most mail.
-	ok "the verdicts agree on 95 % of what it is sure of ($agree of $sure)" \
-		test $((agree * 100)) -ge $((sure * 95))
+	ok "the verdicts agree on 97 % of what it is sure of ($agree of $sure)" \
+		test $((agree * 100)) -ge $((sure * 97))
 	is $contrary 0 'and never say the contrary'
 	run in_store imported2 import bogofilter - <"$dir/wordlist"
 	is "$status" 0 'from standard input too'

@@ -3,6 +3,11 @@ TESTS += tests/unit/test_corpus
 tests_unit_test_corpus_SOURCES = tests/unit/test_corpus.c
 tests_unit_test_corpus_LDADD = $(CLASSIFY_LIBS)
 
+check_PROGRAMS += tests/unit/test_bogowords
+TESTS += tests/unit/test_bogowords
+tests_unit_test_bogowords_SOURCES = tests/unit/test_bogowords.c
+tests_unit_test_bogowords_LDADD = $(CLASSIFY_LIBS)
+
 check_PROGRAMS += tests/unit/test_canonical
 TESTS += tests/unit/test_canonical
 tests_unit_test_canonical_SOURCES = tests/unit/test_canonical.c

@@ -149,6 +149,43 @@ test_bounded_memory(void)
 	world_close(&w);
 }
 
+/* As long as the list is all there is, its own spellings decide, and else what they are folded to.
+ */
+static void
+test_spellings(void)
+{
+	static const struct {
+		const char *token;
+		enum verdict verdict;
+	} cases[] = {
+	    {"FREE", VERDICT_SPAM},
+	    {"free", VERDICT_HAM},
+	    {"Free", VERDICT_UNSURE},
+	    {"soup", VERDICT_HAM},
+	};
+	const struct fisher_counts spam = {60, 0}, ham = {0, 60}, both = {60, 60};
+	const struct features features = {0};
+	struct model *model = world_model();
+
+	model_import_totals(model, (struct fisher_counts){100, 100});
+	model_import_token(model, "free", 4, both, 1);
+	model_import_token(model, "soup", 4, ham, 1);
+	model_import_spelling(model, "free", 4, ham, 1);
+	model_import_spelling(model, "FREE", 4, spam, 1);
+	g_assert_true(model_has_only_list(model));
+	for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+		struct model_score score;
+		struct tokens tokens;
+
+		tokens_init(&tokens);
+		tokens_add(&tokens, cases[i].token, strlen(cases[i].token));
+		g_assert_true(model_judge(model, &tokens, &features, &score));
+		g_assert_cmpint(score.verdict, ==, cases[i].verdict);
+		tokens_clear(&tokens);
+	}
+	model_free(model);
+}
+
 static void
 test_large_import(void)
 {
@@ -354,6 +391,7 @@ main(int argc, char **argv)
 	g_test_add_func("/model/fifty-ham-to-one-spam-still-rank", test_imbalance);
 	g_test_add_func("/model/overflow-is-refused", test_overflow);
 	g_test_add_func("/model/memory-stays-within-its-bound", test_bounded_memory);
+	g_test_add_func("/model/a-list-decides-as-it-spells-its-words", test_spellings);
 	g_test_add_func("/model/an-import-of-huge-counts", test_large_import);
 	g_test_add_func("/model/a-failing-store-fails-the-call", test_failing_store);
 	g_test_add_func("/model/a-miscounted-memory-ends-no-trainer", test_miscounted_memory);

@@ -5,6 +5,7 @@ CLEANFILES += tests/bench/bench_store tests/bench/floor tests/bench/load
 EXTRA_DIST += tests/bench/farm_model.py tests/bench/harm.py tests/bench/harm.sh tests/bench/policy.py \
 	tests/bench/scrapes.py
 EXTRA_DIST += tests/bench/accuracy.py tests/bench/harm.py tests/bench/harm.sh tests/bench/policy.py
+EXTRA_DIST += tests/bench/speed.py
 
 tests_bench_bench_store_SOURCES = tests/bench/bench_store.c
 tests_bench_bench_store_LDADD = $(DB_LIBS)
@@ -25,6 +26,10 @@ bench-milter: all tests/bench/noop_milter$(EXEEXT)
 endif
 EXTRA_DIST += tests/bench/milter.py
 
+# The classifier's speed and size beside bogofilter's; CORPUS and CASES as below.
+bench-speed: all
+	python3 $(srcdir)/tests/bench/speed.py --build . $(CORPUS) $(CASES)
+
 # Harm to wanted mail, beside postgrey.
 bench-harm: all
 	top_builddir=. $(srcdir)/tests/bench/harm.sh
@@ -40,4 +45,4 @@ EXTRA_DIST += tests/bench/redis_train.py
 bench-redis: classifier/greylag$(EXEEXT)
 	python3 $(srcdir)/tests/bench/redis_train.py --build . --latency $(CORPUS)
 
-.PHONY: bench bench-redis bench-accuracy bench-harm bench-milter
+.PHONY: bench bench-redis bench-accuracy bench-harm bench-milter bench-speed

@@ -108,8 +108,7 @@ fill_entry(struct model_entry *entry, const struct features *features, bool spam
 	    .evidence = before->evidence,
 	    .dialogue = features->dialogue,
 	};
-	for (unsigned voice = 0; voice < VOICES; voice++)
-		entry->checksums[voice] = slots_checksum(&features->voices[voice]);
+	features_checksums(features, entry->checksums);
 }
 
 static enum verdict

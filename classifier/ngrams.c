@@ -162,11 +162,41 @@ features_clear(struct features *features)
 	*features = (struct features){0};
 }
 
+static uint64_t
+checksum_on(uint64_t sum, const struct slots *slots, size_t from, size_t to)
+{
+	for (size_t i = from; i < to; i++)
+		sum = (sum ^ sum >> 29 ^ slots->list[i]) * UINT64_C(0x9e3779b97f4a7c15);
+	return sum;
+}
+
 uint32_t
 slots_checksum(const struct slots *slots)
 {
-	uint64_t sum = slots->count;
-	for (size_t i = 0; i < slots->count; i++)
-		sum = (sum ^ sum >> 29 ^ slots->list[i]) * UINT64_C(0x9e3779b97f4a7c15);
-	return (uint32_t)(sum >> 32);
+	return (uint32_t)(checksum_on(slots->count, slots, 0, slots->count) >> 32);
+}
+
+/* Of two lists at once: each step waits for the one before, so that two take no longer than one. */
+static void
+checksum_two(const struct slots *a, const struct slots *b, uint32_t *ret_a, uint32_t *ret_b)
+{
+	size_t both = MIN(a->count, b->count);
+	uint64_t x = a->count, y = b->count;
+	for (size_t i = 0; i < both; i++) {
+		x = (x ^ x >> 29 ^ a->list[i]) * UINT64_C(0x9e3779b97f4a7c15);
+		y = (y ^ y >> 29 ^ b->list[i]) * UINT64_C(0x9e3779b97f4a7c15);
+	}
+	*ret_a = (uint32_t)(checksum_on(x, a, both, a->count) >> 32);
+	*ret_b = (uint32_t)(checksum_on(y, b, both, b->count) >> 32);
+}
+
+void
+features_checksums(const struct features *features, uint32_t ret_checksums[VOICES])
+{
+	const struct slots *of = features->voices;
+	checksum_two(
+	    &of[VOICE_RAW], &of[VOICE_TEXT], &ret_checksums[VOICE_RAW], &ret_checksums[VOICE_TEXT]);
+	checksum_two(&of[VOICE_WORDS], &of[VOICE_HEADER], &ret_checksums[VOICE_WORDS],
+	    &ret_checksums[VOICE_HEADER]);
+	ret_checksums[VOICE_CONTENT] = slots_checksum(&of[VOICE_CONTENT]);
 }

@@ -89,5 +89,7 @@ token_slot(uint64_t hash)
 
 /* Of a voice's slots: whether a message that is to be untrained is read as it was when trained. */
 uint32_t slots_checksum(const struct slots *slots);
+/* The same of each voice. */
+void features_checksums(const struct features *features, uint32_t ret_checksums[VOICES]);
 
 #endif

@@ -43,9 +43,17 @@ rehearsal_keeps(const uint8_t digest[CANONICAL_DIGEST_SIZE], unsigned lowerings)
 
 #define NUMBER_BYTES 5
 
+/* Nearly all take one byte or two, and which of them no processor can foretell: so without a branch
+ * for that, here and below. */
 static uint8_t *
 put_number(uint8_t *at, uint32_t number)
 {
+	if (number < 1u << 14) {
+		uint32_t two = number >= 0x80;
+		at[0] = (uint8_t)(number | two << 7);
+		at[1] = (uint8_t)(number >> 7);
+		return at + 1 + two;
+	}
 	for (; number >= 0x80; number >>= 7)
 		*at++ = (uint8_t)(number | 0x80);
 	*at++ = (uint8_t)number;
@@ -78,10 +86,18 @@ struct reader {
 	bool bad;
 };
 
-static uint32_t
+static inline uint32_t
 take_number(struct reader *reader)
 {
 	uint32_t number = 0;
+	if (reader->end - reader->at >= 2) {
+		uint32_t two = reader->at[0] >> 7, second = reader->at[1];
+		if ((two & second >> 7) == 0) {
+			number = (reader->at[0] & 0x7fu) | (second << 7 & -two);
+			reader->at += 1 + two;
+			return number;
+		}
+	}
 	for (unsigned shift = 0; shift < 28 && reader->at < reader->end; shift += 7) {
 		uint8_t byte = *reader->at++;
 		number |= (uint32_t)(byte & 0x7f) << shift;

@@ -222,6 +222,21 @@ test_checksum(void)
 	g_assert_cmpuint(slots_checksum(&slots), !=, whole);
 }
 
+static void
+test_checksums(void)
+{
+	struct ngrams *ngrams = ngrams_new();
+	struct features features;
+	uint32_t checksums[VOICES];
+
+	read_features(ngrams, "Subject: a word\n\nand some more words\n", &features);
+	features_checksums(&features, checksums);
+	for (enum voice_name voice = 0; voice < VOICES; voice++)
+		g_assert_cmpuint(checksums[voice], ==, slots_checksum(&features.voices[voice]));
+	features_clear(&features);
+	ngrams_free(ngrams);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -229,5 +244,6 @@ main(int argc, char **argv)
 	g_test_add_func("/ngrams/slots-are-those-of-the-naive-way-in-order-and-once", test_naive);
 	g_test_add_func("/ngrams/padding-at-the-end-does-not-count", test_padding);
 	g_test_add_func("/ngrams/checksum-tells-slots-apart", test_checksum);
+	g_test_add_func("/ngrams/checksums-of-all-are-those-of-each", test_checksums);
 	return g_test_run();
 }

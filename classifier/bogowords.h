@@ -4,9 +4,10 @@
  * addresses apart, and leaves out what looks like an id.
  *
  * A word begins with a letter and goes on with letters, digits and -._!$'`#~ up to a letter, a
- * digit or an exclamation mark; it is 3 to 30 bytes long. IPv4 addresses and sums of dollars are words as well. Its
- * place is subj: from: to: rtrn: rcvd: by the field, head: in all others, whose names are words
- * too. (Found by what bogolexer -p prints.)
+ * digit or an exclamation mark; it is 3 to 30 bytes long. IPv4 addresses and sums of dollars are
+ * words as well. Its place is subj: from: to: rtrn: rcvd: by the field, head: in all others, whose
+ * names are words too. (Found by what bogolexer -p prints.) Of HTML there is the text and the
+ * links; of the names and values inside tags, which bogofilter reads too, there is nothing.
  */
 #ifndef GREYLAG_CLASSIFIER_BOGOWORDS_H
 #define GREYLAG_CLASSIFIER_BOGOWORDS_H

@@ -95,6 +95,8 @@ print_text(const struct model_totals *t, const struct store_status *s, const str
 		    t->imported.ham);
 	if (mixture_is_young(t->learned.spam, t->learned.ham) && !t->imported.spam)
 		printf("           too few to be sure of anything: all verdicts are unsure\n");
+	if (t->owed)
+		printf("           a training run was killed: the next one completes it\n");
 	printf("tokens     %s%" G_GUINT64_FORMAT "\n", s->approximate ? "about " : "",
 	    s->records[STORE_TOKENS]);
 	printf("registry   %" G_GUINT64_FORMAT " messages, %" G_GUINT64_FORMAT " remembered\n",

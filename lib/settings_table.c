@@ -159,8 +159,7 @@ const struct setting_row settings_table[SETTING_COUNT] = {
     [SETTING_CLASSIFIER_MEMORY] = {"classifier", "memory", SETTING_TYPE_SIZE, 0, 64 * GIB, NULL,
 	"64M",
 	"Room for what is remembered of trained messages (numbers, no text), some 7 KB each, so "
-	"that "
-	"the order of training does not matter."},
+	"that the order of training does not matter. A bulk run takes twice that while it lasts."},
     [SETTING_CLASSIFIER_PAIRS] = {"classifier", "pairs", SETTING_TYPE_ON_OFF, 0, 0, NULL, "off",
 	"Pairs of neighbouring words are tokens as well: two to three times the store for a tenth "
 	"fewer errors."},

@@ -448,6 +448,7 @@ for delay in 0.02 0.1 0.3; do
 done
 run in_store killed train ham "$dir/many"
 is "$status" 0 'training again completes it'
+unlike "$(in_store killed status)" 'was killed' 'also what was put off to the end of the run'
 counts killed >"$dir/counts.killed"
 same "$dir/counts.many" "$dir/counts.killed" 'and no count is lost or doubled'
 

@@ -51,6 +51,10 @@ print_voices(const struct model_score *s)
 		else
 			printf("  %-8s has not learned yet\n", mixture_voice_name(v));
 	}
+	if (s->lift > 0)
+		printf(
+		    "  stuffing           %+8.3f  words of the text most like ham were set aside\n",
+		    s->lift);
 	printf("  Fisher's tails: ln %.2f for spam, ln %.2f for ham, of %zu telling words\n",
 	    s->fisher.ln_spam_tail, s->fisher.ln_ham_tail, s->fisher.used);
 }
@@ -114,9 +118,9 @@ print_json(const char *name, const struct explained *e)
 		json_object_set_new(voices, mixture_voice_name(v),
 		    json_pack("{s:b, s:f, s:f}", "learned", (int)s->logits.present[v], "evidence",
 			s->logits.voice[v], "share", s->shares[v]));
-	all = json_pack("{s:s, s:s, s:f, s:f, s:b, s:o, s:o}", "path", name, "verdict",
-	    verdict_name(s->verdict), "score", s->probability, "evidence", s->evidence, "young",
-	    (int)s->young, "voices", voices, "words", json_words(e));
+	all = json_pack("{s:s, s:s, s:f, s:f, s:f, s:b, s:o, s:o}", "path", name, "verdict",
+	    verdict_name(s->verdict), "score", s->probability, "evidence", s->evidence, "stuffing",
+	    s->lift, "young", (int)s->young, "voices", voices, "words", json_words(e));
 	json_dumpf(all, stdout, JSON_INDENT(2));
 	putchar('\n');
 	json_decref(all);

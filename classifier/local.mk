@@ -25,6 +25,7 @@ classifier_libclassify_a_SOURCES = \
 	classifier/model_learn.c \
 	classifier/model_memory.c \
 	classifier/model_rebuild.c \
+	classifier/model_stuffing.c \
 	classifier/model_tables.c \
 	classifier/model_words.c \
 	classifier/ngrams.c classifier/ngrams.h \

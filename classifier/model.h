@@ -200,7 +200,8 @@ struct model_score {
 	bool young;         /* unsure because too little was learned */
 	bool imported; /* an imported word list alone decided, by bogofilter's S and cut-offs */
 	struct mixture_logits logits;
-	double shares[MIXTURE_VOICES]; /* of the evidence; the rest is the mixture's bias */
+	double shares[MIXTURE_VOICES]; /* of the evidence; the rest is the mixture's bias and: */
+	double lift; /* what it gained because words most like ham were set aside; 0 mostly */
 	struct fisher_result fisher;
 };
 

@@ -112,6 +112,7 @@ weigh_imported(const struct model *model, struct model_score *score)
 		return;
 	for (unsigned voice = 0; voice < MIXTURE_VOICES; voice++)
 		score->shares[voice] *= 1.0 - share;
+	score->lift *= 1.0 - share;
 	score->shares[MIXTURE_FISHER] += share * score->logits.voice[MIXTURE_FISHER];
 	score->evidence =
 	    (1.0 - share) * score->evidence + share * score->logits.voice[MIXTURE_FISHER];
@@ -124,7 +125,7 @@ model_conclude(const struct model *model, bool young, struct model_score *score)
 	struct mixture_step weights = model_mixture(model);
 	for (unsigned voice = 0; voice < MIXTURE_VOICES; voice++)
 		score->shares[voice] = mixture_share(options, &weights, &score->logits, voice);
-	score->evidence = mixture_evidence(options, &weights, &score->logits);
+	score->evidence = mixture_evidence(options, &weights, &score->logits) + score->lift;
 	weigh_imported(model, score);
 	score->probability = mixture_probability(score->evidence);
 	score->young = young;
@@ -139,7 +140,8 @@ model_judge(struct model *model, const struct tokens *tokens, const struct featu
 	struct model_score score = {0};
 	if (model_has_only_list(model))
 		return judge_imported(model, tokens, ret_score);
-	if (!score_all(model, features, &score.logits, &score.fisher))
+	if (!score_all(model, features, &score.logits, &score.fisher) ||
+	    !model_find_stuffing(model, tokens, features, &score.logits, &score.lift))
 		return false;
 	model_conclude(model, mixture_is_young(all.spam, all.ham), &score);
 	*ret_score = score;

@@ -84,7 +84,12 @@ bool model_has_stepped(const struct model *model); /* any voice */
 bool model_score_fisher(struct model *model, const struct features *features,
     struct fisher_counts own, struct mixture_logits *ret_logits, struct fisher_result *ret_fisher);
 
-/* The logits of SCORE -> all the rest of it. YOUNG as in mixture_verdict(). */
+/* By how much the evidence must rise because of words that were put in to look like ham; 0 mostly.
+ * False if the source failed. */
+bool model_find_stuffing(struct model *model, const struct tokens *tokens,
+    const struct features *features, const struct mixture_logits *logits, double *ret_lift);
+
+/* The logits of SCORE, and its lift -> all the rest of it. YOUNG as in mixture_verdict(). */
 void model_conclude(const struct model *model, bool young, struct model_score *score);
 
 /* One step of one voice on a message; it is added to what the message's entry holds. With FORCE

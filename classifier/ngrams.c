@@ -97,9 +97,8 @@ add_grams(
 	}
 }
 
-/* Whether a token is a word of the body or the subject. */
-static bool
-is_content(const char *text, size_t length)
+bool
+ngrams_is_content(const char *text, size_t length)
 {
 	return memchr(text, ':', length) == NULL ||
 	       (length > strlen("subj:") && memcmp(text, "subj:", strlen("subj:")) == 0);
@@ -110,7 +109,7 @@ add_content(struct ngrams *set, const struct tokens *tokens)
 {
 	for (size_t i = 0; i < tokens->count; i++) {
 		const struct token *token = &tokens->list[i];
-		if (is_content(tokens_text(tokens, i), token->length))
+		if (ngrams_is_content(tokens_text(tokens, i), token->length))
 			set_add(set, hash_slot(token->hash, VOICE_CONTENT));
 	}
 }

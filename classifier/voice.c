@@ -15,6 +15,14 @@ voice_weight(const struct voice_options *options, struct voice_sums sums, size_t
 }
 
 double
+voice_total(
+    const struct voice_options *options, double weights, size_t count, struct voice_sums bias)
+{
+	double q = count > 0 ? pow((double)count, -options->power) : 0.0;
+	return weight(options, bias.z / VOICE_Z_UNIT, bias.n / VOICE_BIAS_N_UNIT) + q * weights;
+}
+
+double
 voice_score(const struct voice_options *options, const struct voice_sums *sums, size_t count,
     struct voice_sums bias)
 {
@@ -34,9 +42,8 @@ voice_score(const struct voice_options *options, const struct voice_sums *sums, 
 		total += (float)sums[i].z / (beta + sqrtf((float)sums[i].n));
 	for (size_t k = 0; k < 8; k++)
 		total += parts[k];
-	double q = count > 0 ? pow((double)count, -options->power) : 0.0;
-	return weight(options, bias.z / VOICE_Z_UNIT, bias.n / VOICE_BIAS_N_UNIT) -
-	       q * options->alpha * total * (sqrt(VOICE_N_UNIT) / VOICE_Z_UNIT);
+	return voice_total(
+	    options, -options->alpha * total * (sqrt(VOICE_N_UNIT) / VOICE_Z_UNIT), count, bias);
 }
 
 bool

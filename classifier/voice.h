@@ -54,6 +54,10 @@ struct voice_step {
 double voice_score(const struct voice_options *options, const struct voice_sums *sums, size_t count,
     struct voice_sums bias);
 
+/* The same from the sum of the weights of COUNT features, each as of voice_weight() alone. */
+double voice_total(
+    const struct voice_options *options, double weights, size_t count, struct voice_sums bias);
+
 /* What one of COUNT features adds to the score. */
 double voice_weight(const struct voice_options *options, struct voice_sums sums, size_t count);
 

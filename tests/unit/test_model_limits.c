@@ -382,6 +382,56 @@ test_explain_parameters(void)
 	world_close(&w);
 }
 
+/* -- words put in to look like ham -- */
+
+static struct model_score
+judge_stuffed(struct world *w, struct model *model, const char *header, const char *said, bool put)
+{
+	g_autoptr(GString) text = g_string_new(header);
+	struct reading *r;
+	struct model_score score;
+
+	g_string_append_printf(text, "\n%s\n", said);
+	for (unsigned i = 0; put && i < 31; i++)
+		g_string_append_printf(text, "please send the minutes item word%u week ", i);
+	r = reader_read(w->reader, (const uint8_t *)text->str, text->len);
+	score = world_judge(model, r);
+	reading_free(r);
+	return score;
+}
+
+/* Said by ham too, each word of what is put in is in the messages that were learned. */
+static void
+test_stuffing(void)
+{
+	static const char spam_header[] =
+	    "From: seller3@example.org\nSubject: cheap pills 3\nMessage-ID: <3.1@example.org>\n";
+	static const char ham_header[] =
+	    "From: colleague3@example.org\nSubject: our meeting\nMessage-ID: <2.0@example.org>\n";
+	static const char offer[] = "Buy pills cheap now, offer number 3 of this week";
+	struct model_score plain, stuffed, ham, bare;
+	struct model *model;
+	struct world w;
+
+	world_open(&w);
+	model = world_train(&w, MIXED);
+	plain = judge_stuffed(&w, model, spam_header, offer, false);
+	stuffed = judge_stuffed(&w, model, spam_header, offer, true);
+	ham = judge_stuffed(&w, model, ham_header, "number 3 of this week", true);
+	bare = judge_stuffed(&w, model, "", offer, true);
+	g_assert_cmpfloat(plain.evidence, >, 0);
+	g_assert_cmpfloat(stuffed.lift, >, 0);
+	/* The header and what is left of the text both say as much, and more. */
+	g_assert_cmpfloat(stuffed.evidence, <, stuffed.logits.voice[VOICE_HEADER]);
+	g_assert_cmpfloat(stuffed.evidence - stuffed.lift, <, plain.evidence);
+	/* What came like ham, and what has no header, is judged as it is. */
+	g_assert_cmpfloat(ham.evidence, <, 0);
+	g_assert_cmpfloat(ham.lift, ==, 0);
+	g_assert_cmpfloat(bare.lift, ==, 0);
+	model_free(model);
+	world_close(&w);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -397,5 +447,6 @@ main(int argc, char **argv)
 	g_test_add_func("/model/a-miscounted-memory-ends-no-trainer", test_miscounted_memory);
 	g_test_add_func("/model/words-are-explained", test_explain);
 	g_test_add_func("/model/explained-as-judged", test_explain_parameters);
+	g_test_add_func("/model/words-put-in-to-look-like-ham-are-set-aside", test_stuffing);
 	return g_test_run();
 }

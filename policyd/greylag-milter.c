@@ -7,25 +7,19 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <locale.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include <glib.h>
-#ifdef HAVE_SYSTEMD
-#include <systemd/sd-daemon.h>
-#endif
 
 #include "lib/log.h"
 #include "lib/settings.h"
 #include "policyd/milter.h"
 #include "policyd/milter_service.h"
-#include "policyd/pidfile.h"
 #include "policyd/privileges.h"
+#include "policyd/program.h"
 
 /* Descriptors besides connections. */
 #define OTHER_FILES 64
@@ -54,12 +48,6 @@
  */
 #define OPEN_TRIES 20
 
-struct arguments {
-	char *config;
-	char **assignments;
-	gboolean foreground, check_config, show_config, version;
-};
-
 struct child {
 	pid_t pid; /* 0: none */
 	int word;  /* the pipe to it; it stops when this is closed */
@@ -67,76 +55,13 @@ struct child {
 };
 
 struct master {
-	struct arguments arguments;
-	struct settings *settings;
-	struct suffix_list *suffixes;
-	struct rules *rules;
+	struct program program;
 	struct child child, leaving;
 	unsigned failures; /* children, one after the other, that came to their end by themselves */
 	unsigned patience; /* of the present child */
 	atomic_uint *perils; /* shared with the children: see milter.h */
-	int pid_file;        /* held, or -1 */
 	bool stopping;
 };
-
-static void
-tell_manager(const char *state)
-{
-#ifdef HAVE_SYSTEMD
-	sd_notify(0, state);
-#else
-	(void)state;
-#endif
-}
-
-/* -- command line and configuration -- */
-
-static bool
-parse_arguments(int *argc, char ***argv, struct arguments *a, GError **error)
-{
-	const GOptionEntry entries[] = {
-	    {"config", 'c', 0, G_OPTION_ARG_FILENAME, &a->config, "Read this configuration",
-		"FILE"},
-	    {"option", 'o', 0, G_OPTION_ARG_STRING_ARRAY, &a->assignments,
-		"Set one value; wins over the file (repeatable)", "SECTION.KEY=VALUE"},
-	    {"foreground", 'f', 0, G_OPTION_ARG_NONE, &a->foreground,
-		"Stay in the foreground and log to standard error", NULL},
-	    {"check-config", 0, 0, G_OPTION_ARG_NONE, &a->check_config,
-		"Check the configuration and the lists it names, then exit", NULL},
-	    {"show-config", 0, 0, G_OPTION_ARG_NONE, &a->show_config,
-		"Print all settings as they are in force, then exit", NULL},
-	    {"version", 0, 0, G_OPTION_ARG_NONE, &a->version, "Print the version, then exit", NULL},
-	    G_OPTION_ENTRY_NULL,
-	};
-	g_autoptr(GOptionContext) context = g_option_context_new("- spam filter for Postfix");
-
-	g_option_context_add_main_entries(context, entries, NULL);
-	if (!g_option_context_parse(context, argc, argv, error))
-		return false;
-	if (*argc > 1) {
-		g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_FAILED,
-		    "unexpected argument \"%s\"; see greylag-milter --help", (*argv)[1]);
-		return false;
-	}
-	return true;
-}
-
-static bool
-load(const struct arguments *a, const struct suffix_list *suffixes, struct settings **ret_settings,
-    struct rules **ret_rules, GError **error)
-{
-	struct settings *settings =
-	    settings_load(a->config, (const char *const *)a->assignments, error);
-	struct rules *rules = settings ? rules_new(settings, suffixes, error) : NULL;
-
-	if (!rules) {
-		settings_free(settings);
-		return false;
-	}
-	*ret_settings = settings;
-	*ret_rules = rules;
-	return true;
-}
 
 /* -- the child -- */
 
@@ -185,7 +110,7 @@ obey(gpointer data)
 static G_GNUC_NORETURN void
 serve(const struct master *m, int word)
 {
-	const struct settings *settings = m->settings;
+	const struct settings *settings = m->program.settings;
 	size_t message = (size_t)settings_number(settings, SETTING_CLASSIFIER_MAX_MESSAGE);
 	struct milter_budget budget = {
 	    .limit = (size_t)settings_number(settings, SETTING_MILTER_MAX_MEMORY)};
@@ -202,7 +127,7 @@ serve(const struct master *m, int word)
 
 	s.word = word;
 	g_mutex_init(&s.ending);
-	s.service = milter_service_new(settings, m->rules, m->patience);
+	s.service = milter_service_new(settings, m->program.rules, m->patience);
 	options.context = s.service;
 	g_thread_unref(g_thread_new("obey", obey, &s));
 	/* True once somebody has told this process to stop, not the master. */
@@ -238,8 +163,7 @@ start_child(struct master *m)
 		close(ends[1]);
 		close_word(&m->child);
 		close_word(&m->leaving);
-		if (m->pid_file >= 0)
-			close(m->pid_file);
+		program_release_pid_file(&m->program);
 		serve(m, ends[0]);
 	}
 	close(ends[0]);
@@ -267,58 +191,14 @@ replace_child(struct master *m)
 		log_line(LOG_LEVEL_ERROR, "cannot start a process: %s", g_strerror(errno));
 }
 
+/* What is new in the program is for a new child, which may use the store again. */
 static void
-log_faults(const char *faults)
+apply(void *context)
 {
-	g_auto(GStrv) lines = g_strsplit(faults, "\n", -1);
+	struct master *m = context;
 
-	for (char **line = lines; *line; line++)
-		log_line(LOG_LEVEL_ERROR, "%s", *line);
-	log_line(LOG_LEVEL_ERROR, "the old configuration stays in force");
-}
-
-/* What was opened at the start stays as it was until a restart. */
-static void
-warn_of_restart(const struct settings *old, const struct settings *new)
-{
-	static const enum setting fixed[] = {SETTING_MILTER_LISTEN, SETTING_MILTER_SOCKET_MODE,
-	    SETTING_POLICY_USER, SETTING_LOG_TARGET, SETTING_LOG_LEVEL};
-
-	for (size_t i = 0; i < G_N_ELEMENTS(fixed); i++) {
-		g_autofree char *a = settings_format(old, fixed[i]);
-		g_autofree char *b = settings_format(new, fixed[i]);
-		const struct setting_row *row = settings_row(fixed[i]);
-
-		if (strcmp(a, b) != 0)
-			log_line(LOG_LEVEL_WARNING, "%s.%s has changed: restart to put it in force",
-			    row->section, row->key);
-	}
-}
-
-static void
-reload(struct master *m)
-{
-	g_autoptr(GError) error = NULL, log_error = NULL;
-	struct settings *settings;
-	struct rules *rules;
-
-	tell_manager("RELOADING=1");
-	if (!log_reopen(&log_error))
-		log_line(LOG_LEVEL_ERROR, "%s", log_error->message);
-	if (load(&m->arguments, m->suffixes, &settings, &rules, &error)) {
-		warn_of_restart(m->settings, settings);
-		rules_unref(m->rules);
-		settings_free(m->settings);
-		m->settings = settings;
-		m->rules = rules;
-		m->patience = m->failures = 0;
-		replace_child(m);
-		log_line(LOG_LEVEL_INFO, "the configuration was read again");
-	} else {
-		log_faults(error->message);
-	}
-	log_flush();
-	tell_manager("READY=1");
+	m->patience = m->failures = 0;
+	replace_child(m);
 }
 
 /* How long the next child does without the store. */
@@ -378,22 +258,10 @@ reap(struct master *m)
 	}
 }
 
-/* Seconds between two signs of life to the service manager; 0 where none are wanted. */
-static unsigned
-watchdog_interval(void)
-{
-	uint64_t interval = 0;
-#ifdef HAVE_SYSTEMD
-	if (sd_watchdog_enabled(0, &interval) <= 0)
-		interval = 0;
-#endif
-	return (unsigned)(interval / 2 / G_USEC_PER_SEC);
-}
-
 static void
 run(struct master *m, const sigset_t *signals)
 {
-	unsigned interval = watchdog_interval();
+	const unsigned interval = (unsigned)(program_watchdog() / G_USEC_PER_SEC);
 	const struct timespec timeout = {.tv_sec = interval ? interval : 3600};
 
 	while (!m->stopping) {
@@ -404,13 +272,13 @@ run(struct master *m, const sigset_t *signals)
 		if (signal == SIGTERM || signal == SIGINT)
 			m->stopping = true;
 		else if (signal == SIGHUP)
-			reload(m);
+			program_reload(&m->program, apply, m);
 		else if (signal == SIGCHLD)
 			reap(m);
 		if (!m->child.pid && !m->stopping)
 			start_child(m);
 		if (interval)
-			tell_manager("WATCHDOG=1");
+			program_notify("WATCHDOG=1");
 		log_flush();
 	}
 }
@@ -436,19 +304,10 @@ stop_children(struct master *m, const sigset_t *signals)
 }
 
 static bool
-open_log(const struct master *m, GError **error)
-{
-	const char *target = settings_text(m->settings, SETTING_LOG_TARGET);
-
-	return log_open("greylag-milter", m->arguments.foreground ? "stderr" : target,
-	    (enum log_level)settings_number(m->settings, SETTING_LOG_LEVEL), error);
-}
-
-static bool
 open_socket(const struct master *m, GError **error)
 {
-	const char *address = settings_text(m->settings, SETTING_MILTER_LISTEN);
-	mode_t mode = (mode_t)settings_number(m->settings, SETTING_MILTER_SOCKET_MODE);
+	const char *address = settings_text(m->program.settings, SETTING_MILTER_LISTEN);
+	mode_t mode = (mode_t)settings_number(m->program.settings, SETTING_MILTER_SOCKET_MODE);
 
 	for (int i = 1; i < OPEN_TRIES; i++) {
 		if (milter_open(address, mode, NULL))
@@ -462,28 +321,25 @@ open_socket(const struct master *m, GError **error)
 static bool
 prepare(struct master *m, GError **error)
 {
+	const struct settings *settings = m->program.settings;
+
 	signal(SIGPIPE, SIG_IGN);
-	if (!open_log(m, error))
+	if (!program_open_log(&m->program, settings_text(settings, SETTING_LOG_TARGET), error))
 		return false;
 	privileges_raise_files(
-	    (unsigned)settings_number(m->settings, SETTING_MILTER_MAX_CONNECTIONS) + OTHER_FILES);
+	    (unsigned)settings_number(settings, SETTING_MILTER_MAX_CONNECTIONS) + OTHER_FILES);
 	if (!open_socket(m, error))
 		return false;
-	if (!privileges_drop(settings_text(m->settings, SETTING_POLICY_USER),
-		settings_text(m->settings, SETTING_STORE_URI), "", error))
+	if (!privileges_drop(settings_text(settings, SETTING_POLICY_USER),
+		settings_text(settings, SETTING_STORE_URI), "", error))
 		return false;
-	if (!m->arguments.foreground && daemon(0, 0) != 0) {
-		g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_FAILED,
-		    "cannot go to the background: %s", g_strerror(errno));
-		return false;
-	}
-	return true;
+	return program_detach(&m->program, error);
 }
 
 static bool
 supervise(struct master *m, GError **error)
 {
-	const char *listen = settings_text(m->settings, SETTING_MILTER_LISTEN);
+	const char *listen = settings_text(m->program.settings, SETTING_MILTER_LISTEN);
 	g_autofree char *address = g_strdup(listen);
 	sigset_t signals;
 
@@ -499,7 +355,7 @@ supervise(struct master *m, GError **error)
 		return false;
 	}
 	sigprocmask(SIG_BLOCK, &signals, NULL);
-	m->pid_file = pidfile_hold("greylag-milter", settings_text(m->settings, SETTING_STORE_URI));
+	program_hold_pid_file(&m->program);
 	if (!start_child(m)) {
 		g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_FAILED, "cannot start a process: %s",
 		    g_strerror(errno));
@@ -507,64 +363,37 @@ supervise(struct master *m, GError **error)
 	}
 	log_line(LOG_LEVEL_INFO, "greylag-milter %s is ready", PACKAGE_VERSION);
 	log_flush();
-	tell_manager("READY=1");
+	program_notify("READY=1");
 	run(m, &signals);
-	tell_manager("STOPPING=1");
+	program_notify("STOPPING=1");
 	milter_close(address);
 	stop_children(m, &signals);
 	return true;
 }
 
-/* Answers the options that only print. True if there was one. */
-static bool
-print_only(const struct master *m)
-{
-	if (m->arguments.show_config)
-		settings_print(m->settings, stdout);
-	else if (m->arguments.check_config)
-		printf("the configuration is good\n");
-	else
-		return false;
-	return true;
-}
-
-static void
-finish(struct master *m)
-{
-	if (m->pid_file >= 0)
-		close(m->pid_file);
-	rules_unref(m->rules);
-	settings_free(m->settings);
-	suffix_list_free(m->suffixes);
-	g_strfreev(m->arguments.assignments);
-	g_free(m->arguments.config);
-	log_close();
-}
-
 int
 main(int argc, char **argv)
 {
-	struct master m = {.child = {.word = -1}, .leaving = {.word = -1}, .pid_file = -1};
+	static const enum setting fixed[] = {SETTING_MILTER_LISTEN, SETTING_MILTER_SOCKET_MODE,
+	    SETTING_POLICY_USER, SETTING_LOG_TARGET, SETTING_LOG_LEVEL};
+	struct master m = {
+	    .program = {.name = "greylag-milter",
+		.purpose = "- spam filter for Postfix",
+		.fixed = fixed,
+		.n_fixed = G_N_ELEMENTS(fixed)},
+	    .child = {.word = -1},
+	    .leaving = {.word = -1},
+	};
 	g_autoptr(GError) error = NULL;
 	int status = EXIT_SUCCESS;
 
-	setlocale(LC_ALL, "C");
-	if (!parse_arguments(&argc, &argv, &m.arguments, &error)) {
-		fprintf(stderr, "greylag-milter: %s\n", error->message);
-		return 2;
+	if (program_parse(&m.program, NULL, NULL, argc, argv, &status)) {
+		if (program_load(&m.program, &error) && !program_print(&m.program) &&
+		    prepare(&m, &error))
+			supervise(&m, &error);
+		if (error)
+			status = program_fail(&m.program, error);
 	}
-	if (m.arguments.version) {
-		printf("greylag-milter %s\n", PACKAGE_VERSION);
-		return EXIT_SUCCESS;
-	}
-	m.suffixes = suffix_list_load();
-	if (load(&m.arguments, m.suffixes, &m.settings, &m.rules, &error) && !print_only(&m) &&
-	    prepare(&m, &error))
-		supervise(&m, &error);
-	if (error) {
-		fprintf(stderr, "greylag-milter: %s\n", error->message);
-		status = 2;
-	}
-	finish(&m);
+	program_free(&m.program);
 	return status;
 }

@@ -39,6 +39,7 @@ policyd_libpolicy_a_SOURCES = \
 	policyd/pidfile.c policyd/pidfile.h \
 	policyd/policy.c policyd/policy.h \
 	policyd/privileges.c policyd/privileges.h \
+	policyd/program.c policyd/program.h \
 	policyd/protocol.c policyd/protocol.h \
 	policyd/reason.c policyd/reason.h \
 	policyd/report.c policyd/report.h \

@@ -175,6 +175,20 @@ cli_paths(struct cli *cli, int argc, char **argv, const char *files_from, int *r
 	return paths;
 }
 
+bool
+cli_parse_paths(struct cli *cli, const GOptionEntry *entries, char *const *files_from, int argc,
+    char **argv, char ***ret_paths, int *ret_status)
+{
+	char **paths;
+
+	if (!cli_parse(cli, entries, &argc, &argv, ret_status))
+		return false;
+	paths = cli_paths(cli, argc, argv, files_from ? *files_from : NULL, ret_status);
+	if (paths)
+		*ret_paths = paths;
+	return paths != NULL;
+}
+
 static const char *const label_names[CLI_LABELS] = {
     [CLI_LABEL_HAM] = "ham", [CLI_LABEL_SPAM] = "spam"};
 
@@ -242,6 +256,22 @@ cli_message_free(struct cli_message *message)
 	g_free(message->bytes);
 	g_free(message->error);
 	g_free(message);
+}
+
+bool
+cli_tell_unreadable(const struct cli_message *message)
+{
+	if (message->error)
+		fprintf(stderr, "greylag: %s: %s\n", message->name, message->error);
+	return message->error != NULL;
+}
+
+gpointer
+cli_read_message(gpointer reader, gpointer message)
+{
+	const struct cli_message *m = message;
+
+	return m->error ? NULL : reader_read(reader, m->bytes, m->length);
 }
 
 /* Or one PART-th of it. */

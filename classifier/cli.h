@@ -81,6 +81,20 @@ bool cli_open(struct cli *cli, enum bank_access access);
  * (*RET_STATUS). */
 char **cli_paths(struct cli *cli, int argc, char **argv, const char *files_from, int *ret_status);
 
+/* The option of a command that takes paths from a file, too: a row of its GOptionEntry table, with
+ * the variable (char *) for the file's name. */
+#define CLI_FILES_FROM(variable)                                                                   \
+	{                                                                                          \
+		"files-from", 0, 0, G_OPTION_ARG_FILENAME, variable,                               \
+		    "Take paths from this file as well, one a line", "FILE|-"                      \
+	}
+
+/* cli_parse(), then cli_paths() of what is left, with the file that ENTRIES put in *FILES_FROM
+ * (NULL for a command without). False when it has told what is wrong (*RET_STATUS); else the caller
+ * frees the paths. */
+bool cli_parse_paths(struct cli *cli, const GOptionEntry *entries, char *const *files_from,
+    int argc, char **argv, char ***ret_paths, int *ret_status);
+
 enum cli_label { CLI_LABEL_HAM, CLI_LABEL_SPAM, CLI_LABELS };
 
 /* "ham", "spam"; "" for others. */
@@ -123,6 +137,13 @@ struct cli_message {
 };
 
 void cli_message_free(struct cli_message *message);
+
+/* Whether a message could not be read; that is told on standard error. */
+bool cli_tell_unreadable(const struct cli_message *message);
+
+/* The work of a pipeline (pipeline.h) with a reader for each thread: the reading of a message, NULL
+ * of one that could not be read. */
+gpointer cli_read_message(gpointer reader, gpointer message);
 
 /* Paths that are read in a thread of their own, each message with the feed's label. */
 struct cli_feed;

@@ -199,17 +199,13 @@ cli_classify(struct cli *cli, int argc, char **argv)
 	    {"terse", 't', 0, G_OPTION_ARG_NONE, &terse,
 		"S|H|U, score, evidence and path, with tabs between", NULL},
 	    {"json", 0, 0, G_OPTION_ARG_NONE, &json, "JSON Lines", NULL},
-	    {"files-from", 0, 0, G_OPTION_ARG_FILENAME, &files_from,
-		"Take paths from this file as well, one a line", "FILE|-"},
+	    CLI_FILES_FROM(&files_from),
 	    G_OPTION_ENTRY_NULL,
 	};
 	g_auto(GStrv) paths = NULL;
 	int status;
 
-	if (!cli_parse(cli, entries, &argc, &argv, &status))
-		return status;
-	paths = cli_paths(cli, argc, argv, files_from, &status);
-	if (!paths)
+	if (!cli_parse_paths(cli, entries, &files_from, argc, argv, &paths, &status))
 		return status;
 	if (!cli_open(cli, BANK_READ))
 		return CLI_FAILED;

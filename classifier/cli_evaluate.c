@@ -30,22 +30,13 @@ struct evaluation {
 
 /* -- samples -- */
 
-static gpointer
-read_message(gpointer reader, gpointer item)
-{
-	const struct cli_message *message = item;
-
-	return message->error ? NULL : reader_read(reader, message->bytes, message->length);
-}
-
 static void
 take_message(gpointer context, gpointer item, gpointer result)
 {
 	struct evaluation *e = context;
 	struct cli_message *message = item;
 
-	if (message->error) {
-		fprintf(stderr, "greylag: %s: %s\n", message->name, message->error);
+	if (cli_tell_unreadable(message)) {
 		e->unreadable++;
 	} else {
 		struct sample *sample = g_new0(struct sample, 1);
@@ -137,7 +128,7 @@ static bool
 read_samples(struct cli *cli, struct evaluation *e, int argc, char **argv, int *ret_status)
 {
 	const struct pipeline_functions functions = {
-	    .work = read_message, .done = take_message, .context = e};
+	    .work = cli_read_message, .done = take_message, .context = e};
 	unsigned threads = pipeline_threads();
 	g_autofree gpointer *readers = g_new(gpointer, threads);
 	struct pipeline *pipeline;

@@ -185,10 +185,7 @@ cli_explain(struct cli *cli, int argc, char **argv)
 	struct model *model;
 	int status;
 
-	if (!cli_parse(cli, entries, &argc, &argv, &status))
-		return status;
-	paths = cli_paths(cli, argc, argv, NULL, &status);
-	if (!paths)
+	if (!cli_parse_paths(cli, entries, NULL, argc, argv, &paths, &status))
 		return status;
 	if (!cli_open(cli, BANK_READ))
 		return CLI_FAILED;
@@ -200,9 +197,8 @@ cli_explain(struct cli *cli, int argc, char **argv)
 	status = CLI_DONE;
 	feed = cli_feed_new(paths, 0);
 	while ((message = cli_feed_next(feed))) {
-		if (message->error)
-			fprintf(stderr, "greylag: %s: %s\n", message->name, message->error);
-		if (message->error || !explain_message(cli, model, message, all, json))
+		if (cli_tell_unreadable(message) ||
+		    !explain_message(cli, model, message, all, json))
 			status = CLI_FAILED;
 		cli_message_free(message);
 	}
@@ -216,8 +212,7 @@ cli_tokens(struct cli *cli, int argc, char **argv)
 {
 	g_autofree char *files_from = NULL;
 	const GOptionEntry entries[] = {
-	    {"files-from", 0, 0, G_OPTION_ARG_FILENAME, &files_from,
-		"Take paths from this file as well, one a line", "FILE|-"},
+	    CLI_FILES_FROM(&files_from),
 	    G_OPTION_ENTRY_NULL,
 	};
 	g_auto(GStrv) paths = NULL;
@@ -226,17 +221,13 @@ cli_tokens(struct cli *cli, int argc, char **argv)
 	struct reader *reader;
 	int status;
 
-	if (!cli_parse(cli, entries, &argc, &argv, &status))
-		return status;
-	paths = cli_paths(cli, argc, argv, files_from, &status);
-	if (!paths)
+	if (!cli_parse_paths(cli, entries, &files_from, argc, argv, &paths, &status))
 		return status;
 	status = CLI_DONE;
 	reader = reader_new(cli->settings);
 	feed = cli_feed_new(paths, 0);
 	while ((message = cli_feed_next(feed))) {
-		if (message->error) {
-			fprintf(stderr, "greylag: %s: %s\n", message->name, message->error);
+		if (cli_tell_unreadable(message)) {
 			status = CLI_FAILED;
 		} else {
 			struct reading *r = reader_read(reader, message->bytes, message->length);

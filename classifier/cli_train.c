@@ -476,14 +476,6 @@ keep(struct training *t, struct cli_message *message, struct reading *reading)
 		learn_waiting(t);
 }
 
-static gpointer
-read_message(gpointer reader, gpointer item)
-{
-	const struct cli_message *message = item;
-
-	return message->error ? NULL : reader_read(reader, message->bytes, message->length);
-}
-
 static void
 take_message(gpointer context, gpointer item, gpointer result)
 {
@@ -492,7 +484,7 @@ take_message(gpointer context, gpointer item, gpointer result)
 
 	if (message->error) {
 		clear_progress(t);
-		fprintf(stderr, "greylag: %s: %s\n", message->name, message->error);
+		cli_tell_unreadable(message);
 		t->unreadable++;
 	} else if (!t->error && bank_is_shared(t->cli->bank)) {
 		keep(t, message, result);
@@ -538,7 +530,7 @@ static void
 run_feeds(struct training *t, struct cli_feed **feeds, unsigned n)
 {
 	const struct pipeline_functions functions = {
-	    .work = read_message, .done = take_message, .context = t};
+	    .work = cli_read_message, .done = take_message, .context = t};
 	unsigned threads = pipeline_threads();
 	g_autofree struct reader **readers = g_new(struct reader *, threads);
 	struct pipeline *pipeline;
@@ -678,8 +670,7 @@ cli_train(struct cli *cli, int argc, char **argv)
 {
 	g_autofree char *files_from = NULL;
 	const GOptionEntry entries[] = {
-	    {"files-from", 0, 0, G_OPTION_ARG_FILENAME, &files_from,
-		"Take paths from this file as well, one a line", "FILE|-"},
+	    CLI_FILES_FROM(&files_from),
 	    G_OPTION_ENTRY_NULL,
 	};
 	struct cli_labelled classes = {{g_ptr_array_new(), g_ptr_array_new()}};
@@ -709,8 +700,7 @@ cli_untrain(struct cli *cli, int argc, char **argv)
 {
 	g_autofree char *files_from = NULL;
 	const GOptionEntry entries[] = {
-	    {"files-from", 0, 0, G_OPTION_ARG_FILENAME, &files_from,
-		"Take paths from this file as well, one a line", "FILE|-"},
+	    CLI_FILES_FROM(&files_from),
 	    G_OPTION_ENTRY_NULL,
 	};
 	const unsigned label = LABEL_FORGET;
@@ -718,9 +708,8 @@ cli_untrain(struct cli *cli, int argc, char **argv)
 	char **list[1];
 	int status;
 
-	if (!cli_parse(cli, entries, &argc, &argv, &status))
+	if (!cli_parse_paths(cli, entries, &files_from, argc, argv, &paths, &status))
 		return status;
-	paths = cli_paths(cli, argc, argv, files_from, &status);
 	list[0] = paths;
-	return paths ? run(cli, list, &label, 1) : status;
+	return run(cli, list, &label, 1);
 }

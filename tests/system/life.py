@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """The life of greylagd: command line, configuration, signals, systemd, privileges, --stdio."""
-import os, pwd, signal, socket, stat, subprocess, sys
+import os, pwd, signal, socket, stat, subprocess, sys, time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from policy import GREYLAGD, Client, Daemon, Tap, connect, free_port, request, run, verb, wait_until
@@ -130,6 +130,24 @@ def systemd(tap):
     listener.close()
 
 
+def watchdog(tap):
+    notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    notify.bind(tap.path("watchdog"))
+    notify.settimeout(10)
+    os.chmod(tap.path("watchdog"), 0o666)
+    daemon = Daemon(tap, "watched", env=dict(os.environ, NOTIFY_SOCKET=tap.path("watchdog"), WATCHDOG_USEC="1000000"))
+    began = time.monotonic()
+    daemon.start()
+    tap.equal(notify.recv(1000).decode(), "READY=1", "a service manager with a watchdog hears that it is ready")
+    told = [notify.recv(1000).decode()]
+    first = time.monotonic()
+    told += [notify.recv(1000).decode() for _ in range(3)]
+    last = time.monotonic()
+    tap.equal(told, ["WATCHDOG=1"] * 4, "and then signs of life")
+    tap.ok(last - began > 1 and last - first < 2.5, "twice as often as it wants them", (began, first, last))
+    tap.equal(daemon.stop(), 0, "and that is no bar to a clean stop")
+
+
 def can_connect(address):
     try:
         connect(address).close()
@@ -184,5 +202,6 @@ with Tap() as tap:
     command_line(tap)
     signals(tap)
     systemd(tap)
+    watchdog(tap)
     privileges(tap)
     stdio(tap)

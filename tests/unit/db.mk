@@ -1,18 +1,21 @@
+STORE_WORLD = tests/unit/store_world.c tests/unit/store_world.h
 check_PROGRAMS += tests/unit/test_store
 TESTS += tests/unit/test_store
-tests_unit_test_store_SOURCES = tests/unit/test_store.c tests/unit/store_drivers.h tests/unit/bytes.h $(REDIS_SERVER)
+tests_unit_test_store_SOURCES = tests/unit/test_store.c $(STORE_WORLD) \
+	tests/unit/store_drivers.h tests/unit/bytes.h $(REDIS_SERVER)
 tests_unit_test_store_LDADD = $(DB_LIBS)
 
 check_PROGRAMS += tests/unit/test_store_tokens
 TESTS += tests/unit/test_store_tokens
-tests_unit_test_store_tokens_SOURCES = tests/unit/test_store_tokens.c tests/unit/store_drivers.h tests/unit/bytes.h $(REDIS_SERVER)
+tests_unit_test_store_tokens_SOURCES = tests/unit/test_store_tokens.c $(STORE_WORLD) \
+	tests/unit/store_drivers.h tests/unit/bytes.h $(REDIS_SERVER)
 tests_unit_test_store_tokens_LDADD = $(DB_LIBS)
 
 REDIS_SERVER = tests/unit/redis_server.c tests/unit/redis_server.h
 if REDIS
 check_PROGRAMS += tests/unit/test_store_redis
 TESTS += tests/unit/test_store_redis
-tests_unit_test_store_redis_SOURCES = tests/unit/test_store_redis.c $(REDIS_SERVER)
+tests_unit_test_store_redis_SOURCES = tests/unit/test_store_redis.c $(STORE_WORLD) $(REDIS_SERVER)
 tests_unit_test_store_redis_LDADD = $(DB_LIBS)
 check_PROGRAMS += tests/unit/test_redis_pack
 TESTS += tests/unit/test_redis_pack
@@ -21,7 +24,7 @@ tests_unit_test_redis_pack_LDADD = $(DB_LIBS)
 
 check_PROGRAMS += tests/unit/test_store_fallback
 TESTS += tests/unit/test_store_fallback
-tests_unit_test_store_fallback_SOURCES = tests/unit/test_store_fallback.c $(REDIS_SERVER)
+tests_unit_test_store_fallback_SOURCES = tests/unit/test_store_fallback.c $(STORE_WORLD) $(REDIS_SERVER)
 tests_unit_test_store_fallback_LDADD = $(DB_LIBS)
 endif
 

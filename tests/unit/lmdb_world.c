@@ -1,6 +1,9 @@
 #include "tests/unit/lmdb_world.h"
 
+#include <signal.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 #include <glib/gstdio.h>
 
 char *
@@ -102,6 +105,73 @@ world_get(struct store *store, uint32_t number)
 
 	store_get(store, STORE_TRIPLETS, key_of(&number), 0, on_value, &result);
 	return result;
+}
+
+MDB_env *
+world_raw_open(const char *folder, const char *file)
+{
+	g_autofree char *path = g_build_filename(folder, file, NULL);
+	MDB_env *env;
+
+	g_assert_cmpint(mdb_env_create(&env), ==, 0);
+	mdb_env_set_maxdbs(env, 20);
+	g_assert_cmpint(mdb_env_open(env, path, MDB_NOSUBDIR | MDB_NOTLS, 0600), ==, 0);
+	return env;
+}
+
+static void
+hold_until_told(MDB_env *env, int held, int release)
+{
+	MDB_txn *txn;
+	char byte;
+
+	if (mdb_txn_begin(env, NULL, 0, &txn) != 0 || write(held, "x", 1) != 1)
+		_exit(1);
+	/* The end of the file is the word, so that a test that fails leaves no process. */
+	if (read(release, &byte, 1) < 0)
+		_exit(1);
+	mdb_txn_abort(txn);
+	_exit(0);
+}
+
+struct holder
+world_hold_lock(const char *folder, const char *file)
+{
+	struct holder holder;
+	int held[2], release[2];
+	char byte;
+
+	g_assert_cmpint(pipe(held), ==, 0);
+	g_assert_cmpint(pipe(release), ==, 0);
+	holder.process = fork();
+	if (holder.process == 0) {
+		close(release[1]);
+		hold_until_told(world_raw_open(folder, file), held[1], release[0]);
+	}
+	close(held[1]);
+	close(release[0]);
+	g_assert_cmpint(read(held[0], &byte, 1), ==, 1);
+	close(held[0]);
+	holder.release = release[1];
+	return holder;
+}
+
+void
+world_release_lock(const struct holder *holder)
+{
+	int status;
+
+	close(holder->release);
+	g_assert_cmpint(waitpid(holder->process, &status, 0), ==, holder->process);
+	g_assert_cmpint(status, ==, 0);
+}
+
+void
+world_kill_holder(const struct holder *holder)
+{
+	kill(holder->process, SIGKILL);
+	g_assert_cmpint(waitpid(holder->process, NULL, 0), ==, holder->process);
+	close(holder->release);
 }
 
 static void

@@ -5,6 +5,9 @@
 #ifndef GREYLAG_TESTS_LMDB_WORLD_H
 #define GREYLAG_TESTS_LMDB_WORLD_H
 
+#include <sys/types.h>
+#include <lmdb.h>
+
 #include "db/store.h"
 
 /* The expiry of the records that tests put. A store lets nothing go unless it is asked to. */
@@ -36,6 +39,20 @@ void world_put_start(
     struct store *store, uint32_t number, unsigned timeout, struct outcome *outcome);
 enum store_result world_put(struct store *store, uint32_t number);
 enum store_result world_get(struct store *store, uint32_t number);
+
+/* LMDB itself, as another process would use it; of the environment in FILE. */
+MDB_env *world_raw_open(const char *folder, const char *file);
+
+/* Another process that holds an environment's writer's lock, until it is told or dies. It ends with
+ * the test, however that ends. */
+struct holder {
+	pid_t process;
+	int release;
+};
+
+struct holder world_hold_lock(const char *folder, const char *file);
+void world_release_lock(const struct holder *holder);
+void world_kill_holder(const struct holder *holder);
 
 /* The check of the whole store finds nothing. */
 void world_assert_clean(struct store *store);

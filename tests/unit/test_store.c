@@ -12,7 +12,7 @@
 #include "lib/keyedhash.h"
 #include "tests/unit/bytes.h"
 #include "tests/unit/store_drivers.h"
-#include "tests/unit/redis_server.h"
+#include "tests/unit/store_world.h"
 
 /* Years from now: a server that expires by its own clock keeps what the tests put. */
 #define NOW G_GINT64_CONSTANT(4000000000)
@@ -37,10 +37,8 @@ open_with(struct fixture *f, uint64_t max_triplets)
 	    .map_size = 64 << 20,
 	    .max_triplets = max_triplets,
 	    .fallback = fallback};
-	g_autoptr(GError) error = NULL;
 
-	f->store = store_open(&options, &error);
-	g_assert_no_error(error);
+	f->store = open_store(&options);
 }
 
 static void
@@ -61,56 +59,6 @@ tear_down(struct fixture *f, gconstpointer data G_GNUC_UNUSED)
 }
 
 /* -- helpers -- */
-
-static struct store_bytes
-bytes(const char *text)
-{
-	return (struct store_bytes){text, strlen(text)};
-}
-
-struct got {
-	enum store_result result;
-	GBytes *value;
-	unsigned calls;
-};
-
-static void
-on_value(void *context, size_t index G_GNUC_UNUSED, enum store_result result,
-    const struct store_bytes *value)
-{
-	struct got *got = context;
-
-	got->calls++;
-	got->result = result;
-	got->value = value ? g_bytes_new(value->data, value->length) : NULL;
-}
-
-/* The value as text, or NULL. */
-static char *
-get(struct store *store, enum store_space space, const char *key)
-{
-	struct got got = {0};
-	char *text = NULL;
-
-	store_get(store, space, bytes(key), 0, on_value, &got);
-	store_wait(store);
-	g_assert_cmpuint(got.calls, ==, 1);
-	if (got.value) {
-		gsize length;
-		const char *data = g_bytes_get_data(got.value, &length);
-
-		text = g_strndup(data, length);
-		g_bytes_unref(got.value);
-	}
-	g_assert_cmpint(got.result, ==, text ? STORE_OK : STORE_NOT_FOUND);
-	return text;
-}
-
-#define assert_value(store, space, key, expected)                                                  \
-	do {                                                                                       \
-		g_autofree char *value = get((store), (space), (key));                             \
-		g_assert_cmpstr(value, ==, (expected));                                            \
-	} while (0)
 
 /* What an update shall do, and what it saw. */
 struct job {
@@ -162,7 +110,7 @@ struct done {
 };
 
 static void
-on_done(void *context, enum store_result result, void *data)
+on_job_done(void *context, enum store_result result, void *data)
 {
 	struct done *done = context;
 	struct job *job = data;
@@ -179,7 +127,7 @@ static char *
 update(struct store *store, const char *key, struct job job)
 {
 	struct done done = {0};
-	struct store_call call = {.done = on_done, .context = &done};
+	struct store_call call = {.done = on_job_done, .context = &done};
 
 	store_update(store, STORE_TRIPLETS, bytes(key), do_job, g_memdup2(&job, sizeof job),
 	    free_job, &call);
@@ -257,7 +205,7 @@ test_key_too_long(struct fixture *f, gconstpointer data G_GNUC_UNUSED)
 {
 	g_autofree char *key = g_strnfill(STORE_KEY_MAX + 1, 'k');
 	struct done done = {0};
-	struct store_call call = {.done = on_done, .context = &done};
+	struct store_call call = {.done = on_job_done, .context = &done};
 	struct job job = {.put = "x"};
 
 	store_update(f->store, STORE_TRIPLETS, bytes(key), do_job, g_memdup2(&job, sizeof job),
@@ -273,7 +221,7 @@ test_other_key_too_long(struct fixture *f, gconstpointer data G_GNUC_UNUSED)
 {
 	g_autofree char *key = g_strnfill(STORE_KEY_MAX + 1, 'k');
 	struct done done = {0};
-	struct store_call call = {.done = on_done, .context = &done};
+	struct store_call call = {.done = on_job_done, .context = &done};
 	struct job job = {.put = "x", .also_key = key, .also_value = "y"};
 
 	store_update(f->store, STORE_TRIPLETS, bytes("k"), do_job, g_memdup2(&job, sizeof job),
@@ -322,7 +270,7 @@ test_poll_fd(struct fixture *f, gconstpointer data G_GNUC_UNUSED)
 {
 	struct pollfd fd = {.fd = store_poll_fd(f->store), .events = POLLIN};
 	struct done done = {0};
-	struct store_call call = {.done = on_done, .context = &done};
+	struct store_call call = {.done = on_job_done, .context = &done};
 	struct job job = {.put = "x"};
 
 	store_update(f->store, STORE_TRIPLETS, bytes("k"), do_job, g_memdup2(&job, sizeof job),
@@ -436,16 +384,11 @@ static void
 test_cells_are_big_endian(struct fixture *f, gconstpointer data G_GNUC_UNUSED)
 {
 	const struct store_cell cell = {0, STORE_ADD, 0x01020304};
-	struct got got = {0};
-	gsize length;
-	const void *value;
+	g_autoptr(GByteArray) value = NULL;
 
 	add(f->store, "h", &cell, 1);
-	store_get(f->store, STORE_HOURS, bytes("h"), 0, on_value, &got);
-	store_wait(f->store);
-	value = g_bytes_get_data(got.value, &length);
-	assert_same_bytes(value, length, "\x01\x02\x03\x04", 4);
-	g_bytes_unref(got.value);
+	value = get_record(f->store, STORE_HOURS, "h");
+	assert_same_bytes(value->data, value->len, "\x01\x02\x03\x04", 4);
 }
 
 static void
@@ -625,13 +568,10 @@ static bool
 is_there(struct store *store, unsigned number)
 {
 	uint8_t buffer[KEYEDHASH_SIZE];
-	struct got got = {0};
+	g_autoptr(GByteArray) value = NULL;
 
-	store_get(store, STORE_TRIPLETS, spread_key(number, buffer), 0, on_value, &got);
-	store_wait(store);
-	if (got.value)
-		g_bytes_unref(got.value);
-	return got.value != NULL;
+	get_value(store, STORE_TRIPLETS, spread_key(number, buffer), 0, &value);
+	return value != NULL;
 }
 
 static void
@@ -725,7 +665,7 @@ static void
 test_close_completes(struct fixture *f, gconstpointer data G_GNUC_UNUSED)
 {
 	struct done done = {0};
-	struct store_call call = {.done = on_done, .context = &done};
+	struct store_call call = {.done = on_job_done, .context = &done};
 	struct job job = {.put = "x"};
 
 	for (int i = 0; i < 50; i++)

@@ -62,6 +62,8 @@ mmap(void *address, size_t length, int protection, int flags, int fd, off_t offs
 
 /* -- helpers -- */
 
+#define POLICY "policy.mdb"
+
 /* Dispatches until the operation is answered, some seconds at most. */
 static void
 await(struct store *store, const struct outcome *outcome)
@@ -74,70 +76,6 @@ await(struct store *store, const struct outcome *outcome)
 			store_dispatch(store);
 }
 
-/* LMDB itself, as another process would use it. */
-static MDB_env *
-raw_open(const char *folder)
-{
-	g_autofree char *path = g_build_filename(folder, "policy.mdb", NULL);
-	MDB_env *env;
-
-	g_assert_cmpint(mdb_env_create(&env), ==, 0);
-	mdb_env_set_maxdbs(env, 20);
-	g_assert_cmpint(mdb_env_open(env, path, MDB_NOSUBDIR | MDB_NOTLS, 0600), ==, 0);
-	return env;
-}
-
-/* Another process that holds the writer's lock of the policy environment. */
-struct holder {
-	pid_t process;
-	int release;
-};
-
-static void
-hold_until_told(const char *folder, int held, int release)
-{
-	MDB_env *env = raw_open(folder);
-	MDB_txn *txn;
-	char byte;
-
-	if (mdb_txn_begin(env, NULL, 0, &txn) != 0 || write(held, "x", 1) != 1)
-		_exit(1);
-	/* The end of the file is the word, so that a test that fails leaves no process. */
-	if (read(release, &byte, 1) < 0)
-		_exit(1);
-	mdb_txn_abort(txn);
-	_exit(0);
-}
-
-static struct holder
-hold_lock(const char *folder)
-{
-	struct holder holder;
-	int held[2], release[2];
-	char byte;
-
-	g_assert_cmpint(pipe(held), ==, 0);
-	g_assert_cmpint(pipe(release), ==, 0);
-	holder.process = fork();
-	if (holder.process == 0) {
-		close(release[1]);
-		hold_until_told(folder, held[1], release[0]);
-	}
-	g_assert_cmpint(read(held[0], &byte, 1), ==, 1);
-	close(held[0]);
-	close(held[1]);
-	close(release[0]);
-	holder.release = release[1];
-	return holder;
-}
-
-static void
-release_lock(const struct holder *holder)
-{
-	close(holder->release);
-	g_assert_cmpint(waitpid(holder->process, NULL, 0), ==, holder->process);
-}
-
 /* -- deadlines -- */
 
 /* Deadlines come in any order; each is met, whatever waits besides it. */
@@ -146,7 +84,7 @@ test_shorter_deadline(void)
 {
 	g_autofree char *folder = world_make_folder();
 	struct store *store = world_must_open(folder, MAP_SIZE);
-	struct holder holder = hold_lock(folder);
+	struct holder holder = world_hold_lock(folder, POLICY);
 	struct outcome later = {0}, sooner = {0};
 
 	world_put_start(store, 1, 3600 * 1000, &later);
@@ -155,7 +93,7 @@ test_shorter_deadline(void)
 	g_assert_cmpuint(sooner.calls, ==, 1);
 	g_assert_cmpint(sooner.result, ==, STORE_UNAVAILABLE);
 	g_assert_cmpuint(later.calls, ==, 0);
-	release_lock(&holder);
+	world_release_lock(&holder);
 	store_wait(store);
 	g_assert_cmpint(later.result, ==, STORE_OK);
 	g_assert_cmpint(world_get(store, 2), ==, STORE_NOT_FOUND);
@@ -242,7 +180,7 @@ test_close_while_held(void)
 	char byte;
 
 	store_close(&store);
-	holder = hold_lock(folder);
+	holder = world_hold_lock(folder, POLICY);
 	g_assert_cmpint(pipe(closed), ==, 0);
 	g_assert_cmpint(pipe(released), ==, 0);
 	child = fork();
@@ -256,7 +194,7 @@ test_close_while_held(void)
 	/* Nothing comes from a child that has failed. */
 	g_assert_cmpint(read(closed[0], &byte, 1), >=, 0);
 	close(closed[0]);
-	release_lock(&holder);
+	world_release_lock(&holder);
 	close(released[1]);
 	waitpid(child, &status, 0);
 	g_assert_true(WIFEXITED(status));
@@ -411,7 +349,7 @@ test_one_bad_update(void)
 {
 	g_autofree char *folder = world_make_folder();
 	struct store *store = world_must_open(folder, MAP_SIZE);
-	struct holder holder = hold_lock(folder);
+	struct holder holder = world_hold_lock(folder, POLICY);
 	struct outcome good[COMPANY] = {{0}}, bad = {0};
 	struct store_call call = {.done = outcome_done, .context = &bad};
 	struct store_status status;
@@ -422,7 +360,7 @@ test_one_bad_update(void)
 			store_update(store, STORE_TRIPLETS, (struct store_bytes){"bad", 3},
 			    put_with_bad_key, NULL, NULL, &call);
 	}
-	release_lock(&holder);
+	world_release_lock(&holder);
 	store_wait(store);
 	for (uint32_t i = 0; i < COMPANY; i++)
 		g_assert_cmpint(good[i].result, ==, STORE_OK);
@@ -440,7 +378,7 @@ test_one_bad_update(void)
 static bool
 has_database(const char *folder, const char *name)
 {
-	MDB_env *env = raw_open(folder);
+	MDB_env *env = world_raw_open(folder, POLICY);
 	MDB_txn *txn;
 	MDB_dbi dbi;
 	int code;
@@ -455,7 +393,7 @@ has_database(const char *folder, const char *name)
 static void
 make_raw(const char *folder, const char *database, const char *key, const char *value)
 {
-	MDB_env *env = raw_open(folder);
+	MDB_env *env = world_raw_open(folder, POLICY);
 	MDB_val k = {strlen(key), (void *)key}, v = {strlen(value), (void *)value};
 	MDB_txn *txn;
 	MDB_dbi dbi;

@@ -208,48 +208,6 @@ test_read_only(void)
 	g_assert_nonnull(error);
 }
 
-/* LMDB itself, as another process would use it. */
-static MDB_env *
-raw_open(const char *folder, const char *file)
-{
-	g_autofree char *path = g_build_filename(folder, file, NULL);
-	MDB_env *env;
-
-	g_assert_cmpint(mdb_env_create(&env), ==, 0);
-	mdb_env_set_maxdbs(env, 20);
-	g_assert_cmpint(mdb_env_open(env, path, MDB_NOSUBDIR | MDB_NOTLS, 0600), ==, 0);
-	return env;
-}
-
-/* A process that holds the writer's lock until it reads a byte. */
-static pid_t
-hold_lock(const char *folder, int *ret_release)
-{
-	int held[2], release[2];
-	pid_t child;
-	char byte;
-
-	g_assert_cmpint(pipe(held), ==, 0);
-	g_assert_cmpint(pipe(release), ==, 0);
-	child = fork();
-	if (child == 0) {
-		MDB_env *env = raw_open(folder, "policy.mdb");
-		MDB_txn *txn;
-
-		if (mdb_txn_begin(env, NULL, 0, &txn) != 0 || write(held[1], "x", 1) != 1 ||
-		    read(release[0], &byte, 1) != 1)
-			_exit(1);
-		mdb_txn_abort(txn);
-		_exit(0);
-	}
-	g_assert_cmpint(read(held[0], &byte, 1), ==, 1);
-	close(held[0]);
-	close(held[1]);
-	close(release[0]);
-	*ret_release = release[1];
-	return child;
-}
-
 /* LMDB's lock has no time-out: what waits for it longer than it may was never begun. */
 static void
 test_held_lock(void)
@@ -257,11 +215,10 @@ test_held_lock(void)
 	g_autofree char *folder = world_make_folder();
 	struct store *store = world_must_open(folder, 64 << 20);
 	struct outcome a = {0}, b = {0};
-	int release;
-	pid_t child;
+	struct holder holder;
 
 	world_put(store, 1);
-	child = hold_lock(folder, &release);
+	holder = world_hold_lock(folder, "policy.mdb");
 	world_put_start(store, 2, 50, &a);
 	world_put_start(store, 3, 60, &b);
 	store_wait(store);
@@ -270,9 +227,7 @@ test_held_lock(void)
 	g_assert_cmpint(b.result, ==, STORE_UNAVAILABLE);
 	/* Reads go on meanwhile. */
 	g_assert_cmpint(world_get(store, 1), ==, STORE_OK);
-	g_assert_cmpint(write(release, "x", 1), ==, 1);
-	waitpid(child, NULL, 0);
-	close(release);
+	world_release_lock(&holder);
 	g_assert_cmpint(world_put(store, 4), ==, STORE_OK);
 	g_assert_cmpint(world_get(store, 2), ==, STORE_NOT_FOUND);
 	g_assert_cmpint(world_get(store, 3), ==, STORE_NOT_FOUND);
@@ -287,14 +242,11 @@ test_holder_is_killed(void)
 {
 	g_autofree char *folder = world_make_folder();
 	struct store *store = world_must_open(folder, 64 << 20);
-	int release;
-	pid_t child;
+	struct holder holder;
 
 	world_put(store, 1);
-	child = hold_lock(folder, &release);
-	kill(child, SIGKILL);
-	waitpid(child, NULL, 0);
-	close(release);
+	holder = world_hold_lock(folder, "policy.mdb");
+	world_kill_holder(&holder);
 	g_assert_cmpint(world_put(store, 2), ==, STORE_OK);
 	world_assert_clean(store);
 	store_close(&store);
@@ -318,7 +270,7 @@ test_stale_reader(void)
 	g_assert_cmpint(pipe(ends), ==, 0);
 	child = fork();
 	if (child == 0) {
-		MDB_env *env = raw_open(folder, "policy.mdb");
+		MDB_env *env = world_raw_open(folder, "policy.mdb");
 		MDB_txn *txn;
 
 		if (mdb_txn_begin(env, NULL, MDB_RDONLY, &txn) != 0 || write(ends[1], "x", 1) != 1)
@@ -452,7 +404,7 @@ test_newer_schema(void)
 	MDB_dbi dbi;
 
 	store_close(&store);
-	env = raw_open(folder, "policy.mdb");
+	env = world_raw_open(folder, "policy.mdb");
 	g_assert_cmpint(mdb_txn_begin(env, NULL, 0, &txn), ==, 0);
 	g_assert_cmpint(mdb_dbi_open(txn, "meta", 0, &dbi), ==, 0);
 	g_assert_cmpint(mdb_put(txn, dbi, &k, &v, 0), ==, 0);

@@ -4,7 +4,6 @@
  */
 #include "config.h"
 
-#include <poll.h>
 #include <signal.h>
 #include <string.h>
 #include <glib.h>
@@ -13,6 +12,7 @@
 #include "db/store_redis_find.h"
 #include "db/store_redis_uri.h"
 #include "tests/unit/redis_server.h"
+#include "tests/unit/store_world.h"
 
 #define PATIENCE (G_TIME_SPAN_SECOND * 15)
 
@@ -41,11 +41,9 @@ open_uri(const char *uri, const char *password_file, GError **error)
 static struct store *
 open_well(const char *uri)
 {
-	g_autoptr(GError) error = NULL;
-	struct store *store = open_uri(uri, NULL, &error);
+	const struct store_options options = {.uri = uri, .create = true};
 
-	g_assert_no_error(error);
-	return store;
+	return open_store(&options);
 }
 
 static void
@@ -67,94 +65,31 @@ tear_down(struct fixture *f, gconstpointer options G_GNUC_UNUSED)
 
 /* -- calls -- */
 
-static struct store_bytes
-bytes(const char *text)
-{
-	return (struct store_bytes){text, strlen(text)};
-}
-
-struct got {
-	enum store_result result;
-	char *value;
-};
-
-static void
-on_value(void *context, size_t index G_GNUC_UNUSED, enum store_result result,
-    const struct store_bytes *value)
-{
-	struct got *got = context;
-
-	got->result = result;
-	got->value = value ? g_strndup(value->data, value->length) : NULL;
-}
-
 static enum store_result
-get(struct store *store, const char *key, unsigned timeout, char **ret_value)
+get(struct store *store, const char *key, unsigned timeout)
 {
-	struct got got = {0};
+	g_autoptr(GByteArray) value = NULL;
 
-	store_get(store, STORE_TRIPLETS, bytes(key), timeout, on_value, &got);
-	store_wait(store);
-	if (ret_value)
-		*ret_value = g_steal_pointer(&got.value);
-	g_free(got.value);
-	return got.result;
-}
-
-static void
-on_done(void *context, enum store_result result, void *job G_GNUC_UNUSED)
-{
-	*(enum store_result *)context = result;
-}
-
-struct put {
-	char value[32];
-	int64_t expires;
-};
-
-static void
-do_put(const struct store_bytes *old G_GNUC_UNUSED, struct store_change *change, void *job)
-{
-	const struct put *put = job;
-
-	store_change_put(change, put->value, strlen(put->value), put->expires);
+	return get_value(store, STORE_TRIPLETS, bytes(key), timeout, &value);
 }
 
 static enum store_result
 put(struct store *store, const char *key, const char *value, int64_t expires, unsigned timeout)
 {
-	struct put *job = g_new0(struct put, 1);
-	enum store_result result = STORE_CORRUPT;
-	struct store_call call = {.timeout = timeout, .done = on_done, .context = &result};
-
-	g_strlcpy(job->value, value, sizeof job->value);
-	job->expires = expires;
-	store_update(store, STORE_TRIPLETS, bytes(key), do_put, job, g_free, &call);
-	store_wait(store);
-	return result;
+	return put_text(store, STORE_TRIPLETS, key, value, expires, timeout);
 }
-
-#define assert_value(store, key, expected)                                                         \
-	do {                                                                                       \
-		g_autofree char *value = NULL;                                                     \
-		enum store_result found = get((store), (key), 0, &value);                          \
-		g_assert_cmpint(found, ==, value ? STORE_OK : STORE_NOT_FOUND);                    \
-		g_assert_cmpstr(value, ==, (expected));                                            \
-	} while (0)
 
 /* Lets the store do what it does by itself until the server is asked with success. */
 static void
 wait_for_recovery(struct store *store)
 {
 	int64_t limit = g_get_monotonic_time() + PATIENCE;
-	struct pollfd fd = {.fd = store_poll_fd(store), .events = POLLIN};
 	enum store_result result;
 
-	while ((result = get(store, "nobody", 1000, NULL)) != STORE_NOT_FOUND) {
+	while ((result = get(store, "nobody", 1000)) != STORE_NOT_FOUND) {
 		g_assert_cmpint(result, ==, STORE_UNAVAILABLE);
 		g_assert_cmpint(g_get_monotonic_time(), <, limit);
-		poll(&fd, 1, 20);
-		store_dispatch(store);
+		turn(store, 20);
 	}
 }
 
@@ -169,18 +104,18 @@ test_silence(struct fixture *f, gconstpointer data G_GNUC_UNUSED)
 	g_assert_cmpint(put(f->store, "before", "kept", 0, 0), ==, STORE_OK);
 	redis_server_signal(&f->server, SIGSTOP);
 	start = g_get_monotonic_time();
-	result = get(f->store, "before", 200, NULL);
+	result = get(f->store, "before", 200);
 	g_assert_cmpint(result, ==, STORE_UNAVAILABLE);
 	g_assert_cmpint(g_get_monotonic_time() - start, >=, 190 * G_TIME_SPAN_MILLISECOND);
 	g_assert_cmpint(g_get_monotonic_time() - start, <, 900 * G_TIME_SPAN_MILLISECOND);
 	start = g_get_monotonic_time();
 	for (int i = 0; i < 20; i++)
-		g_assert_cmpint(get(f->store, "before", 200, NULL), ==, STORE_UNAVAILABLE);
+		g_assert_cmpint(get(f->store, "before", 200), ==, STORE_UNAVAILABLE);
 	/* No one of them waits for a server that is known to be silent. */
 	g_assert_cmpint(g_get_monotonic_time() - start, <, 190 * G_TIME_SPAN_MILLISECOND);
 	redis_server_signal(&f->server, SIGCONT);
 	wait_for_recovery(f->store);
-	assert_value(f->store, "before", "kept");
+	assert_value(f->store, STORE_TRIPLETS, "before", "kept");
 }
 
 static void
@@ -265,14 +200,12 @@ static void
 test_kill(struct fixture *f, gconstpointer data G_GNUC_UNUSED)
 {
 	struct sums sums = {0};
-	struct pollfd fd = {.fd = store_poll_fd(f->store), .events = POLLIN};
 	int32_t kept = 0;
 
 	while (sums.certain < 200) {
 		while (sums.waiting < 50)
 			add_one(f->store, &sums);
-		poll(&fd, 1, 1000);
-		store_dispatch(f->store);
+		turn(f->store, 1000);
 	}
 	redis_server_kill(&f->server);
 	store_wait(f->store);
@@ -348,7 +281,7 @@ test_scripts(struct fixture *f, gconstpointer data G_GNUC_UNUSED)
 
 	g_assert_cmpstr(flushed, ==, "OK");
 	g_assert_cmpint(put(f->store, "key", "value", 0, 0), ==, STORE_OK);
-	assert_value(f->store, "key", "value");
+	assert_value(f->store, STORE_TRIPLETS, "key", "value");
 	again = redis_server_ask(&f->server, "SCRIPT", "FLUSH", NULL);
 	store_scan(f->store, STORE_CLIENTS, &cursor, 100, no_record, &call);
 	store_wait(f->store);
@@ -391,7 +324,7 @@ test_passwords(struct fixture *f, gconstpointer data G_GNUC_UNUSED)
 		}
 		g_assert_no_error(error);
 		g_assert_cmpint(put(store, "key", "value", 0, 1000), ==, STORE_OK);
-		assert_value(store, "key", "value");
+		assert_value(store, STORE_TRIPLETS, "key", "value");
 		g_assert_cmpint(store_status(store, &status), ==, STORE_OK);
 		g_assert_cmpuint(status.records[STORE_TRIPLETS], ==, 1);
 		g_assert_cmpuint(status.bytes_used, >, 0);
@@ -520,8 +453,6 @@ static void
 test_two_stores(struct fixture *f, gconstpointer data G_GNUC_UNUSED)
 {
 	struct store *other = open_well(f->uri);
-	struct pollfd fds[] = {{.fd = store_poll_fd(f->store), .events = POLLIN},
-	    {.fd = store_poll_fd(other), .events = POLLIN}};
 	struct sums sums = {0};
 	struct store_call call = {.done = on_added, .context = &sums};
 
@@ -530,13 +461,9 @@ test_two_stores(struct fixture *f, gconstpointer data G_GNUC_UNUSED)
 		store_update(f->store, STORE_TRIPLETS, bytes("n"), count_up, NULL, NULL, &call);
 		store_update(other, STORE_TRIPLETS, bytes("n"), count_up, NULL, NULL, &call);
 	}
-	while (sums.waiting) {
-		poll(fds, 2, 1000);
-		store_dispatch(f->store);
-		store_dispatch(other);
-	}
+	turn_both(f->store, other, &sums.waiting);
 	g_assert_cmpint(sums.certain, ==, 500);
-	assert_value(f->store, "n", "500");
+	assert_value(f->store, STORE_TRIPLETS, "n", "500");
 	store_close(&other);
 }
 
@@ -547,9 +474,9 @@ test_databases(struct fixture *f, gconstpointer data G_GNUC_UNUSED)
 	struct store *other = open_well(uri);
 
 	g_assert_cmpint(put(other, "key", "other", 0, 0), ==, STORE_OK);
-	assert_value(f->store, "key", NULL);
+	assert_value(f->store, STORE_TRIPLETS, "key", NULL);
 	g_assert_cmpint(put(f->store, "key", "first", 0, 0), ==, STORE_OK);
-	assert_value(other, "key", "other");
+	assert_value(other, STORE_TRIPLETS, "key", "other");
 	store_close(&other);
 }
 
@@ -575,7 +502,6 @@ on_scanned(void *context G_GNUC_UNUSED, enum store_result result, void *job G_GN
 static void
 test_index(struct fixture *f, gconstpointer data G_GNUC_UNUSED)
 {
-	const struct store_bytes value = bytes("value");
 	struct store_cursor cursor = {0};
 	unsigned records = 0;
 	struct store_call call = {.done = on_scanned, .context = &records};
@@ -584,18 +510,15 @@ test_index(struct fixture *f, gconstpointer data G_GNUC_UNUSED)
 	for (int i = 0; i < 1000; i++) {
 		g_autofree char *key = g_strdup_printf("triplet-%d", i);
 
-		g_assert_cmpint(put(f->store, key, value.data, 0, 0), ==, STORE_OK);
+		g_assert_cmpint(put(f->store, key, "value", 0, 0), ==, STORE_OK);
 	}
 	for (int i = 0; i < 4; i++) {
-		struct put *job = g_new0(struct put, 1);
 		g_autofree char *key = g_strdup_printf("exception-%d", i);
-		struct store_call nobody = {0};
+		int64_t expires = i == 3 ? store_now(f->store) - 10 : 0;
 
-		g_strlcpy(job->value, value.data, sizeof job->value);
-		job->expires = i == 3 ? store_now(f->store) - 10 : 0;
-		store_update(f->store, STORE_ALLOWED, bytes(key), do_put, job, g_free, &nobody);
+		g_assert_cmpint(
+		    put_text(f->store, STORE_ALLOWED, key, "value", expires, 0), ==, STORE_OK);
 	}
-	store_wait(f->store);
 	store_scan(f->store, STORE_ALLOWED, &cursor, 100, count_record, &call);
 	store_wait(f->store);
 	g_assert_cmpuint(records, ==, 3);
@@ -627,9 +550,9 @@ test_expiry(struct fixture *f, gconstpointer data G_GNUC_UNUSED)
 	later = redis_server_ask(&f->server, "EXPIRETIME", "greylag:{policy}:triplets:later", NULL);
 	g_assert_cmpstr(later, ==, "4000000000");
 	g_assert_cmpint(put(f->store, "over", "value", now - 10, 0), ==, STORE_OK);
-	assert_value(f->store, "over", NULL);
+	assert_value(f->store, STORE_TRIPLETS, "over", NULL);
 	g_assert_cmpint(put(f->store, "never", "value", 0, 0), ==, STORE_OK);
-	assert_value(f->store, "never", "value");
+	assert_value(f->store, STORE_TRIPLETS, "never", "value");
 }
 
 static const struct {

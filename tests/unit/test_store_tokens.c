@@ -4,15 +4,14 @@
  */
 #include "config.h"
 
-#include <poll.h>
 #include <signal.h>
 #include <string.h>
 #include <glib.h>
 
 #include "db/store.h"
 #include "tests/unit/bytes.h"
-#include "tests/unit/redis_server.h"
 #include "tests/unit/store_drivers.h"
+#include "tests/unit/store_world.h"
 
 struct fixture {
 	const struct driver *driver;
@@ -21,14 +20,11 @@ struct fixture {
 };
 
 static struct store *
-open_store(const char *uri)
+open_uri(const char *uri)
 {
-	struct store_options options = {.uri = uri, .create = true, .map_size = 64 << 20};
-	g_autoptr(GError) error = NULL;
-	struct store *store = store_open(&options, &error);
+	const struct store_options options = {.uri = uri, .create = true, .map_size = 64 << 20};
 
-	g_assert_no_error(error);
-	return store;
+	return open_store(&options);
 }
 
 static void
@@ -36,7 +32,7 @@ set_up(struct fixture *f, gconstpointer data)
 {
 	f->driver = data;
 	f->uri = f->driver->make_uri();
-	f->store = open_store(f->uri);
+	f->store = open_uri(f->uri);
 }
 
 static void
@@ -47,92 +43,21 @@ tear_down(struct fixture *f, gconstpointer data G_GNUC_UNUSED)
 	g_free(f->uri);
 }
 
-static struct store_bytes
-bytes(const char *text)
-{
-	return (struct store_bytes){text, strlen(text)};
-}
-
 /* -- records -- */
-
-struct got {
-	enum store_result result;
-	GByteArray *value;
-};
-
-static void
-on_value(void *context, size_t index G_GNUC_UNUSED, enum store_result result,
-    const struct store_bytes *value)
-{
-	struct got *got = context;
-
-	got->result = result;
-	if (value)
-		g_byte_array_append(got->value, value->data, (guint)value->length);
-}
-
-/* NULL if there is none. */
-static GByteArray *
-get(struct store *store, enum store_space space, const char *key)
-{
-	struct got got = {.value = g_byte_array_new()};
-
-	store_get(store, space, bytes(key), 0, on_value, &got);
-	store_wait(store);
-	if (got.result == STORE_NOT_FOUND)
-		g_clear_pointer(&got.value, g_byte_array_unref);
-	else
-		g_assert_cmpint(got.result, ==, STORE_OK);
-	return got.value;
-}
-
-static void
-assert_value(struct store *store, enum store_space space, const char *key, const char *expected)
-{
-	g_autoptr(GByteArray) value = get(store, space, key);
-
-	g_assert_true(!value == !expected);
-	if (expected)
-		assert_same_bytes(value->data, value->len, expected, strlen(expected));
-}
 
 static int32_t
 cell(struct store *store, enum store_space space, const char *key, uint32_t index)
 {
-	g_autoptr(GByteArray) value = get(store, space, key);
+	g_autoptr(GByteArray) value = get_record(store, space, key);
 	struct store_bytes b = {value ? value->data : NULL, value ? value->len : 0};
 
 	return value ? store_cell_get(&b, index) : INT32_MIN;
 }
 
 static void
-on_done(void *context, enum store_result result, void *job G_GNUC_UNUSED)
-{
-	*(enum store_result *)context = result;
-}
-
-/* Puts the job's text, or deletes without. */
-static void
-put_text(const struct store_bytes *old, struct store_change *change, void *job)
-{
-	const char *text = job;
-
-	g_assert_true(!old || old->length);
-	if (*text)
-		store_change_put(change, text, strlen(text), 0);
-	else
-		store_change_delete(change);
-}
-
-static void
 put(struct store *store, enum store_space space, const char *key, const char *text)
 {
-	enum store_result result = STORE_UNAVAILABLE;
-	struct store_call call = {.done = on_done, .context = &result};
-
-	store_update(store, space, bytes(key), put_text, g_strdup(text), g_free, &call);
-	store_wait(store);
-	g_assert_cmpint(result, ==, STORE_OK);
+	g_assert_cmpint(put_text(store, space, key, text, 0, 0), ==, STORE_OK);
 }
 
 static const enum store_space spaces[] = {
@@ -182,7 +107,7 @@ test_cells(struct fixture *f, gconstpointer data G_GNUC_UNUSED)
 		g_autoptr(GByteArray) value = NULL, longest = NULL;
 
 		add(f->store, of[i], "c", first, G_N_ELEMENTS(first));
-		value = get(f->store, of[i], "c");
+		value = get_record(f->store, of[i], "c");
 		assert_same_bytes(
 		    value->data, value->len, "\0\0\0\5\0\0\0\0\xff\xff\xff\xf9\0\0\0\x09", 16);
 		add(f->store, of[i], "c", second, G_N_ELEMENTS(second));
@@ -191,7 +116,7 @@ test_cells(struct fixture *f, gconstpointer data G_GNUC_UNUSED)
 		g_assert_cmpint(cell(f->store, of[i], "c", 2), ==, -7);
 		g_assert_cmpint(cell(f->store, of[i], "c", 3), ==, 9);
 		add(f->store, of[i], "c", &last, 1);
-		longest = get(f->store, of[i], "c");
+		longest = get_record(f->store, of[i], "c");
 		g_assert_cmpuint(longest->len, ==, 4 * STORE_CELLS_MAX);
 		g_assert_cmpint(cell(f->store, of[i], "c", STORE_CELLS_MAX - 1), ==, INT32_MIN);
 	}
@@ -489,24 +414,11 @@ add_to_all(struct store *store, unsigned n, struct adding *adding)
 	store_add_many(store, deltas, n + 1, &call);
 }
 
-static void
-wait_for(struct store *first, struct store *second, const struct adding *adding)
-{
-	struct pollfd fds[] = {{.fd = store_poll_fd(first), .events = POLLIN},
-	    {.fd = store_poll_fd(second), .events = POLLIN}};
-
-	while (adding->waiting) {
-		poll(fds, 2, 1000);
-		store_dispatch(first);
-		store_dispatch(second);
-	}
-}
-
 /* Large batches of two processes, and a third one's scripts, come in between each other. */
 static void
 test_two_trainers(struct fixture *f, gconstpointer data G_GNUC_UNUSED)
 {
-	struct store *other = open_store(f->uri);
+	struct store *other = open_uri(f->uri);
 	struct adding adding = {0};
 	const struct store_cell one = {0, STORE_ADD, 1};
 
@@ -521,7 +433,7 @@ test_two_trainers(struct fixture *f, gconstpointer data G_GNUC_UNUSED)
 			store_add_many(f->store, &delta, 1, &call);
 		}
 		if (round % 5 == 4)
-			wait_for(f->store, other, &adding);
+			turn_both(f->store, other, &adding.waiting);
 	}
 	g_assert_cmpuint(adding.certain, ==, 20 * 7);
 	g_assert_cmpint(cell(f->store, STORE_TOKENS, "token0", 0), ==, 40);
@@ -547,7 +459,7 @@ test_killed_server(void)
 
 	redis_server_start(&own, durable);
 	uri = redis_server_uri(&own);
-	store = open_store(uri);
+	store = open_uri(uri);
 	for (unsigned i = 0; i < 40; i++)
 		add_to_all(store, 1000, &adding);
 	begun = g_get_monotonic_time();
@@ -558,7 +470,7 @@ test_killed_server(void)
 	g_assert_cmpuint(adding.certain, <, 40);
 	redis_server_again(&own);
 	store_close(&store);
-	store = open_store(uri);
+	store = open_uri(uri);
 	sum = cell(store, STORE_SLOTS, "p", 0);
 	g_assert_cmpint(sum, >=, (int32_t)adding.certain);
 	g_assert_cmpint(sum, <=, (int32_t)(40 - adding.refused));
@@ -599,17 +511,15 @@ test_damaged_page(struct fixture *f, gconstpointer data G_GNUC_UNUSED)
 	struct store_delta delta = {STORE_SLOTS, bytes("p"), &one, 1, 0};
 	enum store_result result = STORE_OK;
 	struct store_call call = {.done = on_done, .context = &result};
-	struct got got = {.value = g_byte_array_new()};
+	g_autoptr(GByteArray) value = NULL;
 	g_autofree char *said =
 	    redis_server_ask(&server, "SET", "greylag:{token}:slots:p", "\xff!", NULL);
 
 	g_assert_cmpstr(said, ==, "OK");
-	store_get(f->store, STORE_SLOTS, bytes("p"), 0, on_value, &got);
+	g_assert_cmpint(get_value(f->store, STORE_SLOTS, bytes("p"), 0, &value), ==, STORE_CORRUPT);
 	store_add_many(f->store, &delta, 1, &call);
 	store_wait(f->store);
-	g_assert_cmpint(got.result, ==, STORE_CORRUPT);
 	g_assert_cmpint(result, ==, STORE_CORRUPT);
-	g_byte_array_unref(got.value);
 }
 
 static const struct {

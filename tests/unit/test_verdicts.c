@@ -4,8 +4,6 @@
  */
 #include <math.h>
 #include <string.h>
-#include <sys/wait.h>
-#include <unistd.h>
 #include <glib.h>
 
 #include "classifier/verdicts.h"
@@ -134,72 +132,19 @@ nothing_is_no_record(void)
 	store_close(&store);
 }
 
-/* In the transaction: tells that it has the lock, and keeps it until it may let go. */
-static void
-keep_lock(const struct store_bytes *old G_GNUC_UNUSED, struct store_change *change G_GNUC_UNUSED,
-    void *job)
-{
-	const int *fds = job;
-	char byte;
-
-	if (write(fds[1], "x", 1) != 1 || read(fds[0], &byte, 1) != 0)
-		_exit(1);
-}
-
-/* A trainer at work on the store, until *RET_RELEASE is closed. */
-static pid_t
-start_trainer(const struct store_options *options, int *ret_release)
-{
-	int held[2], release[2];
-	pid_t child;
-	char byte;
-
-	g_assert_cmpint(pipe(held), ==, 0);
-	g_assert_cmpint(pipe(release), ==, 0);
-	child = fork();
-	if (child == 0) {
-		struct store *store = store_open(options, NULL);
-		const struct store_call call = {0};
-		int fds[] = {release[0], held[1]};
-
-		close(release[1]);
-		if (!store)
-			_exit(1);
-		store_update(
-		    store, STORE_TOKENS, (struct store_bytes){"t", 1}, keep_lock, fds, NULL, &call);
-		store_wait(store);
-		_exit(0);
-	}
-	g_assert_cmpint(read(held[0], &byte, 1), ==, 1);
-	close(held[0]);
-	close(held[1]);
-	close(release[0]);
-	*ret_release = release[1];
-	return child;
-}
-
 static void
 a_trainer_is_not_waited_for(void)
 {
 	g_autofree char *folder = world_make_folder();
-	g_autofree char *uri = g_strconcat("lmdb:", folder, NULL);
-	struct store_options options = {.uri = uri, .create = true, .map_size = 16 << 20};
-	struct store *store = store_open(&options, NULL);
+	struct store *store = world_must_open(folder, 16 << 20);
 	struct verdicts spam = {{0}};
 	int32_t cells[VERDICTS_CELLS];
-	int release, status;
-	pid_t child;
+	struct holder trainer;
 
-	g_assert_nonnull(store);
-	store_close(&store);
-	child = start_trainer(&options, &release);
-	store = store_open(&options, NULL);
-	g_assert_nonnull(store);
+	trainer = world_hold_lock(folder, "token.mdb");
 	verdicts_judged(&spam, VERDICT_SPAM, 1);
 	g_assert_false(verdicts_add(store, &spam, NOW, 50));
-	close(release);
-	g_assert_cmpint(waitpid(child, &status, 0), ==, child);
-	g_assert_cmpint(status, ==, 0);
+	world_release_lock(&trainer);
 	g_assert_true(verdicts_add(store, &spam, NOW, 10000));
 	read_hour(store, NOW, cells);
 	g_assert_cmpint(cells[VERDICTS_SPAM], ==, 1);

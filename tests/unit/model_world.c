@@ -102,6 +102,20 @@ world_unlearn(struct world *w, struct model *model, unsigned number)
 	g_assert_cmpint(model_unlearn(model, &r->tokens, &r->features), ==, MODEL_FORGOTTEN);
 }
 
+void
+world_learn_all(struct world *w, struct model *model)
+{
+	for (unsigned i = 0; i < MESSAGES; i++)
+		world_learn(w, model, i);
+}
+
+void
+world_unlearn_all(struct world *w, struct model *model)
+{
+	for (unsigned i = 0; i < MESSAGES; i++)
+		world_unlearn(w, model, i);
+}
+
 struct model_score
 world_judge(struct model *model, const struct reading *r)
 {
@@ -252,6 +266,14 @@ world_snapshot(struct model *model, unsigned parts)
 	text = g_strjoinv("\n", (char **)s.lines->pdata);
 	g_ptr_array_unref(s.lines);
 	return text;
+}
+
+void
+world_assert_empty(struct model *model)
+{
+	g_autofree char *rest = world_snapshot(model, ALL);
+
+	g_assert_cmpstr(rest, ==, "");
 }
 
 /* Not by g_assert_cmpstr(), which would print megabytes. */

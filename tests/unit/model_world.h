@@ -36,6 +36,8 @@ struct model *world_train(struct world *w, enum order order);
 /* Message NUMBER, as what it is. */
 void world_learn(struct world *w, struct model *model, unsigned number);
 void world_unlearn(struct world *w, struct model *model, unsigned number);
+void world_learn_all(struct world *w, struct model *model);
+void world_unlearn_all(struct world *w, struct model *model);
 
 enum model_learned world_learn_as(struct model *model, const struct reading *r, bool spam);
 struct model_score world_judge(struct model *model, const struct reading *r);
@@ -45,6 +47,9 @@ enum part { COUNTS = 1, VOICES_LEARNED = 2, ENTRIES = 4, MEMORY = 8, ALL = 15 };
 
 /* Of a model that was not drained before; it is freed. */
 char *world_snapshot(struct model *model, unsigned parts);
+
+/* It holds nothing, and is freed. */
+void world_assert_empty(struct model *model);
 
 /* Both are freed. */
 void world_assert_alike(char *a, char *b);

@@ -53,17 +53,13 @@ test_unlearn_everything(void)
 {
 	struct world w;
 	struct model *model;
-	char *rest;
 
 	world_open(&w);
 	model = world_model();
-	for (unsigned i = 0; i < MESSAGES; i++)
-		world_learn(&w, model, i);
+	world_learn_all(&w, model);
 	for (unsigned i = 0; i < MESSAGES; i++)
 		world_unlearn(&w, model, (i * 7 + 3) % MESSAGES);
-	rest = world_snapshot(model, ALL);
-	g_assert_cmpstr(rest, ==, "");
-	g_free(rest);
+	world_assert_empty(model);
 	world_close(&w);
 }
 
@@ -164,7 +160,6 @@ test_remembered_is_undone(void)
 	struct world w;
 	struct model *model;
 	struct reading *r;
-	char *rest;
 
 	world_open(&w);
 	model = world_model();
@@ -176,9 +171,7 @@ test_remembered_is_undone(void)
 		    model_unlearn(model, &r->tokens, &r->features), ==, MODEL_FORGOTTEN);
 		reading_free(r);
 	}
-	rest = world_snapshot(model, ALL);
-	g_assert_cmpstr(rest, ==, "");
-	g_free(rest);
+	world_assert_empty(model);
 	world_close(&w);
 }
 
@@ -241,16 +234,12 @@ test_unlearn_after_rebuild(void)
 {
 	struct world w;
 	struct model *model;
-	char *rest;
 
 	world_open(&w);
 	model = world_train(&w, SPAM_FIRST);
 	g_assert_true(model_rebuild(model));
-	for (unsigned i = 0; i < MESSAGES; i++)
-		world_unlearn(&w, model, i);
-	rest = world_snapshot(model, ALL);
-	g_assert_cmpstr(rest, ==, "");
-	g_free(rest);
+	world_unlearn_all(&w, model);
+	world_assert_empty(model);
 	world_close(&w);
 }
 
@@ -322,8 +311,7 @@ test_no_steps_left(void)
 	/* Not in reach of one step. */
 	options.mixture.ham_cutoff = 1e-6;
 	model = model_new(&options, NULL);
-	for (unsigned i = 0; i < MESSAGES; i++)
-		world_learn(&w, model, i);
+	world_learn_all(&w, model);
 	r = world_read(&w, 778, true);
 	g_assert_cmpint(world_learn_as(model, r, true), ==, MODEL_LEARNED);
 	g_assert_cmpint(
@@ -348,8 +336,7 @@ test_stale(void)
 
 	world_open(&w);
 	model = world_model_without_memory();
-	for (unsigned i = 0; i < MESSAGES; i++)
-		world_learn(&w, model, i);
+	world_learn_all(&w, model);
 	r = read_otherwise(&w, 7, VOICE_RAW);
 	g_assert_cmpint(
 	    model_learn(model, &r->tokens, &r->features, false, 20000, &report), ==, MODEL_MOVED);

@@ -57,15 +57,11 @@ test_unlearn(void)
 	world_open(&w);
 	for (unsigned rebuilt = 0; rebuilt < 2; rebuilt++) {
 		struct model *model = train_deferred(&w, &options);
-		char *rest;
 
 		if (rebuilt)
 			g_assert_true(model_rebuild(model));
-		for (unsigned i = 0; i < MESSAGES; i++)
-			world_unlearn(&w, model, i);
-		rest = world_snapshot(model, ALL);
-		g_assert_cmpstr(rest, ==, "");
-		g_free(rest);
+		world_unlearn_all(&w, model);
+		world_assert_empty(model);
 	}
 	world_close(&w);
 }
@@ -112,8 +108,7 @@ test_without_memory(void)
 
 	world_open(&w);
 	plain = world_model_without_memory();
-	for (unsigned i = 0; i < MESSAGES; i++)
-		world_learn(&w, plain, i);
+	world_learn_all(&w, plain);
 	model = train_deferred(&w, &options);
 	g_assert_false(is_owed(model));
 	world_assert_alike(world_snapshot(plain, ALL), world_snapshot(model, ALL));
@@ -192,8 +187,7 @@ test_judged(void)
 	world_open(&w);
 	model = model_new(&options, NULL);
 	model_defer(model);
-	for (unsigned i = 0; i < MESSAGES; i++)
-		world_learn(&w, model, i);
+	world_learn_all(&w, model);
 	g_assert_true(model_rebuild(model));
 	judged = judged_before(model);
 	/* The first ten of each class are young. */

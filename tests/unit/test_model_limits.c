@@ -102,15 +102,13 @@ test_overflow(void)
 		cells[2 * i + 1] = INT32_MAX;
 	for (uint32_t page = 0; page < MODEL_PAGES; page++)
 		model_preload(model, VOICE_WORDS, page, cells, MODEL_PAGE_CELLS);
-	for (unsigned i = 0; i < MESSAGES; i++)
-		world_learn(&w, model, i);
+	world_learn_all(&w, model);
 	model_totals(model, &totals);
 	g_assert_cmpint(totals.steps[VOICE_WORDS], ==, 0);
 	g_assert_cmpint(totals.steps[VOICE_RAW], >, 0);
 	/* The others go on. */
 	g_assert_cmpint(world_judge(model, w.readings->pdata[1]).verdict, ==, VERDICT_SPAM);
-	for (unsigned i = 0; i < MESSAGES; i++)
-		world_unlearn(&w, model, i);
+	world_unlearn_all(&w, model);
 	model_totals(model, &totals);
 	g_assert_cmpint(totals.steps[VOICE_RAW], ==, 0);
 	model_free(model);

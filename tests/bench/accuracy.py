@@ -10,7 +10,6 @@ online: chunks of 100 are scored, then learned; the first 1,000 are learned but 
 trained: 3,000 shuffled messages are learned, the others only scored.
 """
 
-import argparse
 import bisect
 import json
 import os
@@ -22,6 +21,8 @@ import sys
 import tempfile
 from base64 import b64encode
 from statistics import mean
+
+import cases
 
 CHUNK, WARM_UP, TRAINED = 100, 1000, 3000
 KEPT = (b"from:", b"to:", b"subject:", b"date:", b"content-", b"mime-version:")
@@ -143,10 +144,7 @@ class Bench:
         self.folder = folder
         self.seeds = range(1, seeds + 1)
         self.bogofilter = shutil.which("bogofilter")
-        base = os.path.dirname(os.path.abspath(index))
-        with open(index, encoding="utf-8", errors="surrogateescape") as lines:
-            pairs = [line.rstrip("\n").split(" ", 1) for line in lines if line.strip()]
-        self.messages = [(label, os.path.join(base, path)) for label, path in pairs]
+        self.messages = cases.read_index(index)
 
     def online(self, messages):
         index = os.path.join(self.folder, "index")
@@ -383,20 +381,13 @@ def case_words(bench):
                 show(case, "spam moved", mean(moved["bogofilter"]), "of bogofilter's")
 
 
-CASES = {name[len("case_"):]: case for name, case in list(globals().items())
-         if name.startswith("case_")}
+CASES = cases.cases_of(globals())
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--build", default=".", help="where classifier/greylag is")
+    parser = cases.parser_of(__doc__)
     parser.add_argument("--seeds", type=int, default=5, help="shuffled runs of a case")
-    parser.add_argument("index", metavar="INDEX")
-    parser.add_argument("cases", metavar="CASE", nargs="*", help=" ".join(CASES))
-    options = parser.parse_args()
-    unknown = set(options.cases) - set(CASES)
-    if unknown:
-        parser.error(f"no case {' '.join(sorted(unknown))}; there are {' '.join(CASES)}")
+    options = cases.parse(parser, CASES)
     with tempfile.TemporaryDirectory(prefix="greylag-accuracy-") as folder:
         bench = Bench(options.build, folder, options.seeds, options.index)
         for name in options.cases or CASES:

@@ -4,8 +4,7 @@ EXTRA_PROGRAMS += tests/bench/bench_store tests/bench/floor tests/bench/load
 CLEANFILES += tests/bench/bench_store tests/bench/floor tests/bench/load
 EXTRA_DIST += tests/bench/farm_model.py tests/bench/harm.py tests/bench/harm.sh tests/bench/policy.py \
 	tests/bench/scrapes.py
-EXTRA_DIST += tests/bench/accuracy.py tests/bench/harm.py tests/bench/harm.sh tests/bench/policy.py
-EXTRA_DIST += tests/bench/speed.py
+EXTRA_DIST += tests/bench/accuracy.py tests/bench/cases.py tests/bench/speed.py
 
 tests_bench_bench_store_SOURCES = tests/bench/bench_store.c
 tests_bench_bench_store_LDADD = $(DB_LIBS)

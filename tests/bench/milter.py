@@ -21,6 +21,7 @@ arguments.add_argument("corpus", nargs="?")
 a = arguments.parse_args()
 os.environ["top_builddir"] = a.build
 sys.path.insert(0, os.path.join(HERE, "..", "system"))
+import cases
 from mta import Milter, Mta, split
 from policy import PATIENCE, Tap, connect, free_port, wait_until
 
@@ -30,9 +31,7 @@ GREYLAG = os.path.join(a.build, "classifier", "greylag")
 def corpus():
     """(label, path) pairs."""
     if a.corpus:
-        with open(a.corpus) as f:
-            root = os.path.dirname(os.path.abspath(a.corpus))
-            return [(label, os.path.join(root, path)) for label, path in (line.split(None, 1) for line in f.read().splitlines())]
+        return cases.read_index(a.corpus)
     data = os.path.join(HERE, "..", "data")
     return [(label, os.path.join(data, label, name)) for label in ("ham", "spam")
             for name in sorted(os.listdir(os.path.join(data, label)))]

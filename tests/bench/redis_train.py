@@ -13,6 +13,8 @@ trained.
 """
 import argparse, json, os, re, resource, shutil, signal, socket, subprocess, sys, tempfile, threading, time
 
+import cases
+
 PORTS = {"rspamd redis": 21401, "greylag redis": 21402, "controller": 21411}
 PASSWORD = "bench"
 
@@ -148,15 +150,6 @@ class Latency:
         return [1000 * self.times[int(len(self.times) * share)] for share in (0.5, 0.99)] + [1000 * self.times[-1]]
 
 
-def read_index(path):
-    corpus = {"ham": [], "spam": []}
-    with open(path) as f:
-        for line in f:
-            label, name = line.rstrip("\n").split(" ", 1)
-            corpus[label].append(os.path.join(os.path.dirname(os.path.abspath(path)), name))
-    return corpus
-
-
 def train_rspamd(rspamd, redis, corpus):
     redis.clear()
     start, cpu = time.monotonic(), redis.cpu() + cpu_of(rspamd.process.pid)
@@ -202,7 +195,9 @@ def main():
     arguments = parser.parse_args()
     if not shutil.which("rspamd"):
         sys.exit("rspamd is missing (Debian: apt-get install rspamd)")
-    corpus = read_index(arguments.index)
+    corpus = {"ham": [], "spam": []}
+    for label, path in cases.read_index(arguments.index):
+        corpus[label].append(path)
     folder = tempfile.mkdtemp(prefix="greylag-redis-")
     os.chmod(folder, 0o755)
     running, results = [], {"rspamd": [], "greylag": []}

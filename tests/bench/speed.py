@@ -11,7 +11,6 @@ machine, ratios less: on a busy one that of processor time tells more than that 
 All cases but "large", which fills ten million tokens, run by default.
 """
 
-import argparse
 import os
 import random
 import re
@@ -24,6 +23,8 @@ import sys
 import tempfile
 import threading
 import time
+
+import cases
 
 LARGE = 10_000_000
 COPIES = 5
@@ -74,10 +75,7 @@ class Bench:
     def __init__(self, build, rounds, index, folder):
         self.build, self.rounds, self.folder = os.path.abspath(build), rounds, folder
         self.program = os.path.join(self.build, "classifier", "greylag")
-        base = os.path.dirname(os.path.abspath(index))
-        with open(index, encoding="utf-8", errors="surrogateescape") as lines:
-            pairs = [line.rstrip("\n").split(" ", 1) for line in lines if line.strip()]
-        self.messages = [(label, os.path.join(base, path)) for label, path in pairs]
+        self.messages = cases.read_index(index)
         self.cores = sorted(os.sched_getaffinity(0))[:2]
         self.stores = {}
 
@@ -395,20 +393,13 @@ def case_import(bench):
         show(f"import, seed {seed}", "the contrary", 100 * contrary / len(sure), "", "%")
 
 
-CASES = {name[len("case_"):]: case for name, case in list(globals().items())
-         if name.startswith("case_")}
+CASES = cases.cases_of(globals())
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--build", default=".", help="where classifier/greylag is")
+    parser = cases.parser_of(__doc__)
     parser.add_argument("--rounds", type=int, default=5, help="runs of each program")
-    parser.add_argument("index", metavar="INDEX")
-    parser.add_argument("cases", metavar="CASE", nargs="*", help=" ".join(CASES))
-    options = parser.parse_args()
-    unknown = set(options.cases) - set(CASES)
-    if unknown:
-        parser.error(f"no case {' '.join(sorted(unknown))}; there are {' '.join(CASES)}")
+    options = cases.parse(parser, CASES)
     if not shutil.which("bogofilter") or not shutil.which("mdb_stat"):
         parser.error("needs bogofilter and mdb_stat (Debian: bogofilter-bdb, lmdb-utils)")
     with tempfile.TemporaryDirectory(prefix="greylag-speed-") as folder:

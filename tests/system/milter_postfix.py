@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""One Postfix with greylagd, greylag-milter and OpenDKIM (keys and a DNS server of the test's own): what each learns of
-the others, and that no mail is lost whatever is killed."""
-import concurrent.futures, glob, os, re, signal, subprocess, sys, threading, time
+"""One Postfix with greylagd, greylag-milter, OpenDKIM and OpenDMARC (keys and a DNS server of the test's own): what each
+learns of the others, and that no mail is lost whatever is killed."""
+import concurrent.futures, glob, os, re, signal, socket, subprocess, sys, threading, time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [HERE, os.path.join(HERE, "postfix")]
@@ -15,6 +15,8 @@ DATA = os.path.join(SOURCE, "tests", "data")
 DELAY = 2
 USER = ("al@example.net", "secret")
 DKIM_FOLDER = "dkim"
+OWN = ("-o", "classifier.own_hosts=mx.example.net", "-o", "classifier.authserv_ids=mx.example.net")
+UNCHECKED = "192.0.2.98"
 
 
 def sample(name):
@@ -25,6 +27,11 @@ def sample(name):
 HAM, SPAM = sample("ham-new.eml"), sample("spam-new.eml")
 
 
+def listens(port):
+    with socket.socket() as s:
+        return s.connect_ex(("127.0.0.1", port)) == 0
+
+
 class World:
     def __init__(self, tap):
         self.tap = tap
@@ -32,42 +39,65 @@ class World:
                              capture_output=True, text=True)
         assert out.returncode == 0, out.stderr
         with open(tap.path("clients"), "w") as f:
-            f.write("192.0.2.99\n203.0.113.200\n")
+            f.write(f"192.0.2.99\n{UNCHECKED}\n203.0.113.200\n")
         self.greylagd = Daemon(tap, "greylagd", f"greylist.delay={DELAY}s", f"whitelist.clients={tap.path('clients')}",
                                store=tap.path("store")).start()
-        self.start_dkim()
+        folder = self.tap.path(DKIM_FOLDER)
+        os.mkdir(folder)
+        # OpenDKIM and OpenDMARC ask at port 53 only.
+        dns = "127.%d.%d.53" % divmod(os.getpid() % 60000 + 1000, 256)
+        self.start_dns(folder, dns)
+        self.start_dkim(folder, dns)
+        self.start_dmarc(folder, dns)
+        # Postfix would leave out who does not answer yet.
+        assert wait_until(lambda: listens(self.dkim_port) and listens(self.dmarc_port))
         self.milter = Milter(tap, "classifier.own_hosts=mx.example.net", "classifier.authserv_ids=mx.example.net",
                              f"greylist.delay={DELAY}s")
         self.postfix = Postfix(
             tap, "smtpd_recipient_restrictions = permit_mynetworks, permit_sasl_authenticated, reject_unauth_destination,",
             f"    check_policy_service {{ inet:127.0.0.1:{self.greylagd.port}, timeout=10s, default_action=DUNNO }}",
-            f"smtpd_milters = inet:127.0.0.1:{self.dkim_port} inet:127.0.0.1:{self.milter.port}",
+            f"smtpd_milters = inet:127.0.0.1:{self.dkim_port} inet:127.0.0.1:{self.dmarc_port} inet:127.0.0.1:{self.milter.port}",
             "smtpd_sasl_auth_enable = yes", "smtpd_sasl_type = dovecot", "smtpd_sasl_path = private/auth",
             user=USER)
 
-    def start_dkim(self):
-        """OpenDKIM, which signs for signed.example what comes from 127.0.0.1, and verifies all else by a DNS server of the test's."""
-        folder = self.tap.path(DKIM_FOLDER)
-        os.mkdir(folder)
+    def spawn(self, *argv):
+        process = subprocess.Popen(argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        # libmilter would take five seconds over its end.
+        self.tap.daemons.append(Child(process, end=signal.SIGKILL))
+
+    def start_dns(self, folder, dns):
+        """The world's only name server: signed.example has a key and a DMARC policy."""
         subprocess.run(["opendkim-genkey", "-b", "1024", "-d", "signed.example", "-s", "test", "-D", folder], check=True)
         with open(os.path.join(folder, "test.txt")) as f:
             record = "".join(re.findall(r'"([^"]*)"', f.read()))
-        # OpenDKIM asks at port 53 only.
-        dns = "127.%d.%d.53" % divmod(os.getpid() % 60000 + 1000, 256)
         parts = ",".join(record[i:i + 200] for i in range(0, len(record), 200))
-        self.tap.daemons.append(Child(subprocess.Popen(
-            ["dnsmasq", "--keep-in-foreground", "--conf-file=/dev/null", "--no-resolv", "--no-hosts", 
-             f"--listen-address={dns}", "--bind-interfaces", "--port=53", "--local=/example/", "--pid-file=", "--user=root",
-             f"--txt-record=test._domainkey.signed.example,{parts}"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)))
+        self.spawn("dnsmasq", "--keep-in-foreground", "--conf-file=/dev/null", "--no-resolv", "--no-hosts",
+                   f"--listen-address={dns}", "--bind-interfaces", "--port=53", "--local=/#/", "--pid-file=", "--user=root",
+                   f"--txt-record=test._domainkey.signed.example,{parts}",
+                   "--txt-record=_dmarc.signed.example,v=DMARC1; p=quarantine")
+
+    def start_dkim(self, folder, dns):
+        """OpenDKIM, which signs for signed.example what comes from 127.0.0.1, and verifies all else but UNCHECKED's."""
         self.dkim_port = free_port()
         with open(os.path.join(folder, "opendkim.conf"), "w") as f:
             f.write(f"Socket inet:{self.dkim_port}@127.0.0.1\nMode sv\nDomain signed.example\nSelector test\n"
-                    f"KeyFile {folder}/test.private\nInternalHosts 127.0.0.1\nAuthservID mx.example.net\n"
+                    f"KeyFile {folder}/test.private\nInternalHosts 127.0.0.1\nPeerList {UNCHECKED}\n"
+                    f"AuthservID mx.example.net\n"
                     f"AlwaysAddARHeader yes\nRemoveARAll yes\nNameservers {dns}\nBackground no\nSyslog yes\n"
                     f"RequireSafeKeys no\nPidFile {folder}/pid\nUserID root\n")
-        self.tap.daemons.append(Child(subprocess.Popen(
-            ["opendkim", "-f", "-x", os.path.join(folder, "opendkim.conf")], stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL)))
+        self.spawn("opendkim", "-f", "-x", os.path.join(folder, "opendkim.conf"))
+
+    def start_dmarc(self, folder, dns):
+        """OpenDMARC, which judges by OpenDKIM's results."""
+        self.dmarc_port = free_port()
+        # It has no setting for the name server; a root directory of its own has.
+        os.makedirs(os.path.join(folder, "root", "etc"))
+        with open(os.path.join(folder, "root", "etc", "resolv.conf"), "w") as f:
+            f.write(f"nameserver {dns}\n")
+        with open(os.path.join(folder, "opendmarc.conf"), "w") as f:
+            f.write(f"Socket inet:{self.dmarc_port}@127.0.0.1\nAuthservID mx.example.net\nBackground no\nSyslog yes\n"
+                    f"ChangeRootDirectory {folder}/root\nUserID root\n")
+        self.spawn("opendmarc", "-f", "-c", os.path.join(folder, "opendmarc.conf"))
 
     def sign(self, message):
         """The message with its signature, by the same OpenDKIM."""
@@ -245,6 +275,61 @@ def signatures(world):
               "others in the domain's name do")
 
 
+def dmarc_message(mark, words="kestrel"):
+    return (f"X-Mark: {mark}\nFrom: al@signed.example\nTo: al@example.net\nSubject: {words}\n"
+            f"Message-ID: <{mark}@signed.example>\nDate: Mon, 2 Nov 2026 10:00:00 +0000\n\n{words}\n").encode()
+
+
+def dmarc(world):
+    """OpenDMARC's result, and no other, is a token."""
+    tap = world.tap
+
+    def send(mark, message, address="192.0.2.99"):
+        """The path of what came of it."""
+        code = world.postfix.send(message, sender="al@bulk.example", address=address)[0]
+        assert code == 250, code
+        path = tap.path(mark + ".eml")
+        with open(path, "wb") as f:
+            f.write(world.postfix.delivered(f"X-Mark: {mark}\n".encode()))
+        return path
+
+    def greylag(*argv):
+        out = subprocess.run([GREYLAG, *argv, *OWN, "-o", f"store.uri=lmdb:{tap.path('store')}"], capture_output=True,
+                             text=True)
+        assert not out.stderr, out.stderr
+        return out.stdout
+
+    def results(path):
+        return [word for word in greylag("tokens", path).split() if re.match("auth:(dmarc|dkim|spf)=", word)]
+
+    def scores(path):
+        """In the dialogue, and now."""
+        with open(path, "rb") as f:
+            dialogue = re.search(rb"(?m)^X-Greylag: \w+, score=([0-9.]+)", f.read()).group(1).decode()
+        return dialogue, f"{float(greylag('classify', '--terse', path).split()[1]):.6f}"
+
+    good, bad = send("good", world.sign(dmarc_message("good"))), send("bad", dmarc_message("bad"))
+    tap.equal(results(good), ["auth:dmarc=pass", "auth:dkim=pass"], "a message that passes DMARC has the result among its tokens")
+    tap.equal(results(bad), ["auth:dmarc=fail", "auth:dkim=none"], "and one that fails it")
+    forged = (b"Authentication-Results: mx.example.net; dmarc=pass header.from=signed.example\n"
+              b"Authentication-Results: mx.elsewhere.example; dmarc=pass header.from=signed.example; spf=pass\n")
+    path = send("forged", forged + dmarc_message("forged"))
+    tap.equal(results(path), ["auth:dmarc=fail", "auth:dkim=none"], "results that it came with are no tokens")
+    path = send("forged-unchecked", forged + dmarc_message("forged-unchecked"), UNCHECKED)
+    with open(path, "rb") as f:
+        tap.has(f.read(), b"mx.elsewhere.example; dmarc=pass", "nor are they where OpenDKIM leaves them in")
+    tap.equal(results(path), ["auth:dmarc=fail"], "but OpenDMARC's is")
+    greylag("train", "spam", bad)
+    greylag("train", "ham", good)
+    # It is in force within a second.
+    time.sleep(1.2)
+    good, bad = [scores(path) for path in (send("good-again", world.sign(dmarc_message("good-again"))),
+                                           send("bad-again", dmarc_message("bad-again")))]
+    tap.ok(float(bad[0]) > float(good[0]) + 0.1, "what is learned of it tells the next ones apart in the dialogue", good, bad)
+    for dialogue, mailbox in (good, bad):
+        tap.equal(dialogue, mailbox, "where the score is that of the mailbox")
+
+
 def codes(world):
     """A code that a user waits for."""
     tap = world.tap
@@ -359,7 +444,7 @@ def main(tap):
     if not can_run(tap, root=True):
         return
     world = World(tap)
-    cases = [same_message, correspondents, spammers, own_users, signatures, codes, killed, hold, corrections]
+    cases = [same_message, correspondents, spammers, own_users, signatures, dmarc, codes, killed, hold, corrections]
     for case in cases:
         if not sys.argv[1:] or case.__name__ in sys.argv[1:]:
             began = time.monotonic()

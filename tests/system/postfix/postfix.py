@@ -1,5 +1,5 @@
 """A Postfix of the test's own: configuration, queue, mailboxes and ports below the test's folder."""
-import glob, os, pwd, shutil, smtplib, subprocess
+import glob, os, pwd, shutil, signal, smtplib, subprocess
 
 from policy import connect, free_port, wait_until
 
@@ -87,12 +87,13 @@ service auth {{
 class Child:
     """A process that the test ends."""
 
-    def __init__(self, process):
+    def __init__(self, process, end=signal.SIGTERM):
         self.process = process
+        self.end = end
 
     def kill(self):
         if self.process.poll() is None:
-            self.process.terminate()
+            self.process.send_signal(self.end)
             try:
                 self.process.wait(timeout=10)
             except subprocess.TimeoutExpired:

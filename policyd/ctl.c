@@ -2,6 +2,7 @@
 
 #include "policyd/ctl.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <string.h>
 #include <time.h>
@@ -121,12 +122,18 @@ ctl_open(struct ctl *ctl, enum ctl_access access, GError **error)
 	    .map_size = (uint64_t)settings_number(s, SETTING_STORE_MAP_SIZE),
 	    .max_triplets = (uint64_t)settings_number(s, SETTING_STORE_MAX_TRIPLETS),
 	};
+	g_autoptr(GError) wrong = NULL;
 
 	if (!store_become_owner(options.uri, error))
 		return false;
-	ctl->store = store_open(&options, error);
-	if (!ctl->store)
+	ctl->store = store_open(&options, &wrong);
+	if (!ctl->store) {
+		bool missing = g_error_matches(wrong, STORE_ERROR, ENOENT);
+
+		g_propagate_prefixed_error(error, g_steal_pointer(&wrong), "%s",
+		    missing ? "there is no store yet (store.uri; greylagd makes it): " : "");
 		return false;
+	}
 	ctl->now = store_now(ctl->store);
 	return true;
 }

@@ -118,10 +118,13 @@ bool
 ctl_allow_erase(struct ctl *ctl, const char *text, uint64_t *ret_count, GError **error)
 {
 	g_autofree char *key = NULL;
+	g_autoptr(GError) wrong = NULL;
 	struct job job = {.erase = true};
 	bool was_there = false;
 
-	if (!allowed_parse(text, &key, error) || !change_entry(ctl, key, &job, &was_there, error))
+	if (!allowed_parse(text, &key, &wrong))
+		return ctl_usage(error, "%s", wrong->message);
+	if (!change_entry(ctl, key, &job, &was_there, error))
 		return false;
 	*ret_count = was_there;
 	return true;
@@ -131,13 +134,14 @@ static bool
 allow(struct ctl *ctl, const char *text, const char *duration, GError **error)
 {
 	g_autofree char *key = NULL;
+	g_autoptr(GError) wrong = NULL;
 	struct job job = {0};
 	char until[CTL_TIME_SIZE];
 	bool was_there;
 	int64_t seconds = 0;
 
-	if (!allowed_parse(text, &key, error))
-		return false;
+	if (!allowed_parse(text, &key, &wrong))
+		return ctl_usage(error, "%s", wrong->message);
 	if (duration && !ctl_parse_duration(duration, &seconds))
 		return ctl_usage(
 		    error, "--for %s: it is a duration like 90s, 5m, 24h, 35d", duration);

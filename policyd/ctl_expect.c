@@ -16,12 +16,14 @@ struct window {
 static bool
 parse_window(int argc, char **argv, const char *duration, struct window *window, GError **error)
 {
+	g_autoptr(GError) wrong = NULL;
+
 	*window = (struct window){.seconds = DEFAULT_WINDOW};
-	if (!expected_parse(argv[1], window->sender, error))
-		return false;
+	if (!expected_parse(argv[1], window->sender, &wrong))
+		return ctl_usage(error, "%s", wrong->message);
 	if (argc > 2) {
 		envelope_recipient(argv[2], strlen(argv[2]), window->recipient);
-		if (!*envelope_domain(window->recipient))
+		if (*window->recipient == '@' || !*envelope_domain(window->recipient))
 			return ctl_usage(
 			    error, "\"%s\" is no address like bob@example.com", argv[2]);
 	}

@@ -220,9 +220,11 @@ forget_expected(struct ctl *ctl, const char *sender, struct forget *f, GError **
 {
 	char parsed[ENVELOPE_ADDRESS_SIZE];
 	struct filter_text text = {.sender = parsed};
+	g_autoptr(GError) wrong = NULL;
 
-	return expected_parse(sender, parsed, error) &&
-	       filter_init(&f->filter, &text, &ctl->rules->greylist, store_hash_key(ctl->store),
+	if (!expected_parse(sender, parsed, &wrong))
+		return ctl_usage(error, "%s", wrong->message);
+	return filter_init(&f->filter, &text, &ctl->rules->greylist, store_hash_key(ctl->store),
 		   ctl->now, error) &&
 	       forget_in(ctl, f, STORE_ALLOWED, error);
 }

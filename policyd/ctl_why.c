@@ -182,11 +182,11 @@ tell_record(const struct why *why, const char *which, const struct triplet *reco
 	for (unsigned i = 0; record && i < record->n_sightings; i++) {
 		const struct sighting *s = &record->sightings[i];
 
-		tell(why, which, "%s %.*s %s, first %s, last %s, %u attempts",
+		tell(why, which, "%s %.*s %s, first %s, last %s, %u attempt%s",
 		    prefix_format(&s->network, network), s->pool.length ? (int)s->pool.length : 1,
 		    s->pool.length ? (const char *)s->pool.data : "-",
 		    triplet_state_name(sighting_state(s)), ctl_time(s->first, first),
-		    ctl_time(s->last, last), s->attempts);
+		    ctl_time(s->last, last), s->attempts, s->attempts == 1 ? "" : "s");
 	}
 }
 
@@ -404,10 +404,16 @@ ctl_why(struct ctl *ctl, int argc, char **argv, GError **error)
 	    {"json", 0, 0, G_OPTION_ARG_NONE, &json, "Print JSON", NULL},
 	    G_OPTION_ENTRY_NULL,
 	};
+	struct address address;
 	bool done;
 
-	if (!ctl_parse(ctl, entries, 3, 3, &argc, &argv, error) || !ctl_read_rules(ctl, error) ||
-	    !ctl_open(ctl, CTL_READ, error))
+	if (!ctl_parse(ctl, entries, 3, 3, &argc, &argv, error))
+		return false;
+	if (!address_parse(argv[1], &address) && strcmp(argv[1], "unknown") != 0)
+		return ctl_usage(error,
+		    "\"%s\" is no address like 192.0.2.17; the client's name goes with --name",
+		    argv[1]);
+	if (!ctl_read_rules(ctl, error) || !ctl_open(ctl, CTL_READ, error))
 		return false;
 	set_request(&why.request, argv, name, helo);
 	why.steps = json ? json_array() : NULL;

@@ -116,12 +116,15 @@ bool
 expected_parse(const char *text, char ret_sender[ENVELOPE_ADDRESS_SIZE], GError **error)
 {
 	char sender[ENVELOPE_ADDRESS_SIZE];
-	size_t length = envelope_sender(text, strlen(text), sender);
+	/* "@bank.example", as people write a domain. */
+	const char *plain = text + (*text == '@' && !strchr(text + 1, '@'));
+	size_t length = envelope_sender(plain, strlen(plain), sender);
 	bool address = strchr(sender, '@') != NULL;
 
 	if (!address && length && sender[length - 1] == '.')
 		sender[length - 1] = '\0';
-	if (address ? !*envelope_domain(sender) : !envelope_looks_like_domain(sender)) {
+	if (address ? *sender == '@' || !*envelope_domain(sender)
+		    : !envelope_looks_like_domain(sender)) {
 		g_set_error(error, SETTINGS_ERROR, 0,
 		    "\"%s\" is no address like noreply@bank.example and no domain", text);
 		return false;

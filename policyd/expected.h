@@ -44,7 +44,7 @@ bool expected_decode(const struct store_bytes *key, const struct store_bytes *va
 /* Without the addresses where they are hashed: the key has the hashes. */
 size_t expected_encode(const struct expected_entry *entry, uint8_t ret_bytes[EXPECTED_RECORD_MAX]);
 
-/* Normalises what a person typed, an address or a domain. */
+/* Normalises what a person typed, an address or a domain ("bank.example", "@bank.example"). */
 bool expected_parse(const char *text, char ret_sender[ENVELOPE_ADDRESS_SIZE], GError **error);
 
 /* -- those in force -- */

@@ -127,6 +127,10 @@ ok 'replay --learn works on the configured store' on s replay --learn "$dir/traf
 request $a b@example.org a@example.net $((now + 9999)) | on s replay --learn >"$dir/out" 2>&1
 is $? 1 'it learns nothing from the future'
 
+on none list >"$dir/out" 2>&1
+is $? 1 'without a store there is nothing to list'
+like "$(cat "$dir/out")" 'there is no store yet .*/none/' 'which is told'
+
 # -- list, why --
 is "$(on s list | wc -l)" 3 'list has a line for each place'
 like "$(on s list --state passed)" "^bob@example.org	al@example.net	192.0.2.0/24	-	passed	.*	3	100\$" \
@@ -154,6 +158,9 @@ like "$(on s why 203.0.114.6 '<>' al@example.net)" '^reason +first ' 'and only t
 like "$(on s why --json 127.0.0.1 a@b.example c@d.example | python3 -c '
 import json, sys
 print(json.load(sys.stdin)["reason"])')" '^own-network$' 'why speaks JSON'
+on s why mx.example.org eve@example.com al@example.net >"$dir/out" 2>&1
+is $? 2 'a name in the place of the address is refused'
+like "$(cat "$dir/out")" 'name goes with --name' 'with a word on where it goes'
 
 # -- allow --
 ok 'a network can be allowed' on s allow 203.0.113.0/24 --for 1h
@@ -162,7 +169,7 @@ is "$(on s allow --list | cut -f 1 | sort | tr '\n' ' ')" '203.0.113.0/24 exampl
 like "$(on s why 203.0.113.99 x@y.example al@example.net)" '^the operator allows it for now +yes: 203.0.113.0/24' 'why sees the network'
 like "$(on s why 198.51.100.77 eve@mail.example.com al@example.net)" '^reason +allowed ' 'and the domain'
 on s allow 192.0.2.1/24 >"$dir/out" 2>&1
-is $? 1 'a network with host bits is refused'
+is $? 2 'a network with host bits is refused'
 on s allow example.net --for soon >"$dir/out" 2>&1
 is $? 2 'and a duration that is none'
 like "$(on s forget --allowed 203.0.113.0/24)" ' 1 exceptions' 'an exception can be ended'
@@ -181,8 +188,13 @@ like "$(on s why 198.51.100.9 noreply@bank.example bob@example.org)" \
 like "$(on s why 198.51.100.9 noreply@bank.example bob@example.org)" '^reason +expected ' 'as the reason'
 like "$(on s why 198.51.100.9 noreply@bank.example eve@example.org)" '^reason +first ' 'for nobody else'
 like "$(on s why 198.51.100.9 code@mail.shop.example eve@example.org)" '^reason +expected ' 'a domain is for all'
+ok 'also of one that is written @domain' on s expect @at.example al@example.org
+like "$(on s why 198.51.100.9 code@at.example al@example.org)" '^reason +expected ' 'which is the domain, too'
+ok 'and ended as such' on s forget --expected @at.example
+on s expect shop.example @example.org >"$dir/out" 2>&1
+is $? 2 'a recipient who is none is refused'
 on s expect nonsense >"$dir/out" 2>&1
-is $? 1 'what is neither address nor domain is refused'
+is $? 2 'what is neither address nor domain is refused'
 on s expect shop.example --for 25h >"$dir/out" 2>&1
 is $? 2 'and more than a day'
 on s export >"$dir/expected"

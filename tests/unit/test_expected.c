@@ -72,6 +72,7 @@ static const struct {
     {"noreply@bank.example", "", "noreply@mail.bank.example", "bob@example.com", NULL, false},
     {"bank.example", "", "noreply@bank.example", "bob@example.com", NULL, true},
     {"Bank.Example.", "", "x@mail.eu.bank.example", "bob@example.com", NULL, true},
+    {"@bank.example", "", "noreply@bank.example", "bob@example.com", NULL, true},
     {"bank.example", "", "noreply@notbank.example", "bob@example.com", NULL, false},
     {"bank.example", "", "noreply@bank.example.evil.example", "bob@example.com", NULL, false},
     {"bank.example", "", "bounce@sender.example", "bob@example.com", "mx1.Bank.example", true},
@@ -124,8 +125,8 @@ test_several(void)
 static void
 test_parse(void)
 {
-	static const char *const bad[] = {
-	    "", "<>", "nodot", "@", "bob@", "two words.example", "192.0.2.0/24", ".example"};
+	static const char *const bad[] = {"", "<>", "nodot", "@", "bob@", "two words.example",
+	    "192.0.2.0/24", ".example", "<@bank.example>", "@nodot", "@@bank.example"};
 	char sender[ENVELOPE_ADDRESS_SIZE];
 
 	for (size_t i = 0; i < G_N_ELEMENTS(bad); i++) {

@@ -33,6 +33,9 @@ bank_open(const struct settings *settings, const char *uri, enum bank_access acc
 	struct store_options options = {
 	    .uri = full,
 	    .password_file = settings_text(settings, SETTING_STORE_PASSWORD_FILE),
+	    .tls = {settings_text(settings, SETTING_STORE_TLS_CA),
+		settings_text(settings, SETTING_STORE_TLS_CERT),
+		settings_text(settings, SETTING_STORE_TLS_KEY)},
 	    .create = access != BANK_READ,
 	    .read_only = access == BANK_READ,
 	    .token_only = access != BANK_SERVE,
@@ -87,6 +90,9 @@ bank_open_again(const struct bank *bank)
 	struct store_options options = {
 	    .uri = bank->uri,
 	    .password_file = settings_text(bank->settings, SETTING_STORE_PASSWORD_FILE),
+	    .tls = {settings_text(bank->settings, SETTING_STORE_TLS_CA),
+		settings_text(bank->settings, SETTING_STORE_TLS_CERT),
+		settings_text(bank->settings, SETTING_STORE_TLS_KEY)},
 	    .read_only = true,
 	    .token_only = true,
 	};

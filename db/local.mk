@@ -32,8 +32,9 @@ db_libdb_a_SOURCES += \
 	db/store_redis_scan.c \
 	db/store_redis_script.c db/store_redis_script.h \
 	db/store_redis_update.c \
+	db/store_redis_tls.c db/store_redis_tls.h \
 	db/store_redis_wait.c \
 	db/store_redis_uri.c db/store_redis_uri.h
 endif
 dist_man_MANS += db/greylag-redis.7
-DB_LIBS = db/libdb.a $(REDIS_LIBS) $(LMDB_LIBS) $(LIB_LIBS) -lpthread
+DB_LIBS = db/libdb.a $(REDIS_TLS_LIBS) $(REDIS_LIBS) $(LMDB_LIBS) $(LIB_LIBS) -lpthread

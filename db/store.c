@@ -62,15 +62,20 @@ store_hour_key(int64_t hour, uint8_t ret_key[STORE_HOUR_KEY_SIZE])
 		ret_key[i] = (uint8_t)((uint64_t)hour >> (24 - 8 * i));
 }
 
+static bool
+has_scheme(const char *uri, const char *scheme)
+{
+	size_t length = scheme ? strlen(scheme) : 0;
+
+	return scheme && strncmp(uri, scheme, length) == 0 && uri[length] == ':';
+}
+
 static const struct store_driver *
 find_driver(const char *uri)
 {
-	for (size_t i = 0; i < G_N_ELEMENTS(drivers); i++) {
-		size_t length = strlen(drivers[i]->scheme);
-
-		if (strncmp(uri, drivers[i]->scheme, length) == 0 && uri[length] == ':')
+	for (size_t i = 0; i < G_N_ELEMENTS(drivers); i++)
+		if (has_scheme(uri, drivers[i]->scheme) || has_scheme(uri, drivers[i]->tls_scheme))
 			return drivers[i];
-	}
 	return NULL;
 }
 
@@ -85,7 +90,8 @@ store_open(const struct store_options *options, GError **error)
 		return driver->open(options, strchr(options->uri, ':') + 1, error);
 	g_set_error(error, STORE_ERROR, 0,
 	    "store.uri \"%s\": expected lmdb:FOLDER, redis://HOST, redis+unix:PATH, "
-	    "redis+sentinel://HOST/SERVICE, redis+cluster://HOST or mem:",
+	    "redis+sentinel://HOST/SERVICE, redis+cluster://HOST, one of these with rediss for "
+	    "TLS, or mem:",
 	    options->uri);
 	return NULL;
 }

@@ -3,7 +3,7 @@
  *
  *	lmdb:DIR     two LMDB environments in DIR, for policy and for tokens (the default)
  *	redis://...  a Redis server that several hosts share (see db/store_redis_uri.h);
- *	             redis+unix:PATH by its socket
+ *	             redis+unix:PATH by its socket; rediss:// and so on with TLS
  *	mem:         this process' memory, gone at its end (replay, tests)
  *
  * Calls complete through a callback. With an embedded driver a read completes before the call
@@ -119,9 +119,16 @@ struct store_change;
 typedef void (*store_merge_fn)(void *context, enum store_space space, const struct store_bytes *old,
     const struct store_bytes *new, int64_t now, struct store_change *change);
 
+/* Files of TLS to a server, in PEM; each may be NULL or empty. */
+struct store_tls {
+	const char *ca;         /* the authorities to be trusted; without, the system's */
+	const char *cert, *key; /* what this host shows of itself; the key may be in CERT */
+};
+
 struct store_options {
 	const char *uri;
 	const char *password_file; /* of a server; NULL or empty for none */
+	struct store_tls tls;      /* of a server whose URI asks for it */
 	bool create;               /* make the folder and the store if missing (mode 0700) */
 	bool read_only;  /* no writer thread, no write lock; a missing store is an error */
 	bool token_only; /* of an embedded store open the token environment alone */

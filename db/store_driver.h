@@ -8,7 +8,8 @@
 #include "lib/keyedhash.h"
 
 struct store_driver {
-	const char *scheme; /* of the URI, without its colon */
+	const char *scheme;     /* of the URI, without its colon */
+	const char *tls_scheme; /* the same with TLS; NULL: there is none */
 	struct store *(*open)(
 	    const struct store_options *options, const char *rest, GError **error);
 	void (*close)(struct store *store);

@@ -253,10 +253,14 @@ redis_parse(enum redis_kind kind, const struct store_options *options, const cha
     struct redis_address *ret_address, GError **error)
 {
 	const char *file = options->password_file;
+	bool tls = g_str_has_prefix(options->uri, "rediss");
 
 	if (!redis_address_parse(kind, rest, ret_address, error))
 		return false;
-	if (!file || !*file || redis_address_read_password(ret_address, file, error))
+	if (tls)
+		ret_address->tls = redis_tls_new(&options->tls, error);
+	if ((!tls || ret_address->tls) &&
+	    (!file || !*file || redis_address_read_password(ret_address, file, error)))
 		return true;
 	redis_address_clear(ret_address);
 	return false;
@@ -395,18 +399,18 @@ redis_is_up(const struct store *store)
 	return redis_link_is_up(((const struct store_redis *)store)->link);
 }
 
-#define REDIS_DRIVER(name, opener)                                                                 \
+#define REDIS_DRIVER(name, tls_name, opener)                                                       \
 	{                                                                                          \
-		.scheme = (name), .open = (opener), .close = redis_close,                          \
-		.poll_fd = redis_poll_fd, .dispatch = redis_dispatch,                              \
+		.scheme = (name), .tls_scheme = (tls_name), .open = (opener),                      \
+		.close = redis_close, .poll_fd = redis_poll_fd, .dispatch = redis_dispatch,        \
 		.outstanding = redis_outstanding, .get_many = redis_get_many,                      \
 		.update = redis_update, .scan = redis_scan, .expire = redis_expire,                \
 		.status = redis_status, .check = redis_check, .backup = redis_backup,              \
 		.now = redis_now, .is_up = redis_is_up,                                            \
 	}
 
-const struct store_driver store_redis_driver = REDIS_DRIVER("redis", open_tcp);
-const struct store_driver store_redis_unix_driver = REDIS_DRIVER("redis+unix", open_unix);
-const struct store_driver store_redis_part_driver = REDIS_DRIVER("redis+cluster", NULL);
+const struct store_driver store_redis_driver = REDIS_DRIVER("redis", "rediss", open_tcp);
+const struct store_driver store_redis_unix_driver = REDIS_DRIVER("redis+unix", NULL, open_unix);
+const struct store_driver store_redis_part_driver = REDIS_DRIVER("redis+cluster", NULL, NULL);
 const struct store_driver store_redis_sentinel_driver =
-    REDIS_DRIVER("redis+sentinel", open_sentinel);
+    REDIS_DRIVER("redis+sentinel", "rediss+sentinel", open_sentinel);

@@ -509,7 +509,7 @@ cluster_close(struct store *store)
 
 static bool
 open_part(struct store_cluster *c, unsigned part, const struct store_options *options,
-    const char *rest, GError **error)
+    const struct redis_address *nodes, GError **error)
 {
 	g_autofree char *tag = part < SHARDS ? g_strdup_printf("policy:%u", part)
 					     : g_strdup(part == TOKENS ? "token" : "policy");
@@ -519,8 +519,7 @@ open_part(struct store_cluster *c, unsigned part, const struct store_options *op
 
 	if (part != COMMON)
 		own.hash_key = c->store.hash_key;
-	if (!redis_parse(REDIS_CLUSTER, options, rest, &address, error))
-		return false;
+	redis_address_copy(nodes, &address);
 	address.tag = g_strdup(tag);
 	c->parts[part] = redis_open(&store_redis_part_driver, &address, tag, &own, error);
 	if (!c->parts[part])
@@ -546,16 +545,21 @@ wait_for_parts(struct store_cluster *c)
 static struct store *
 cluster_open(const struct store_options *options, const char *rest, GError **error)
 {
-	struct store_cluster *c = g_new0(struct store_cluster, 1);
+	struct store_cluster *c;
+	struct redis_address nodes;
 	bool good;
 
+	if (!redis_parse(REDIS_CLUSTER, options, rest, &nodes, error))
+		return NULL;
+	c = g_new0(struct store_cluster, 1);
 	c->store.driver = &store_redis_cluster_driver;
 	c->epoll = epoll_create1(EPOLL_CLOEXEC);
-	good = open_part(c, COMMON, options, rest, error);
+	good = open_part(c, COMMON, options, &nodes, error);
 	if (good)
 		memcpy(c->store.hash_key, c->parts[COMMON]->hash_key, sizeof c->store.hash_key);
 	for (unsigned i = 0; good && i < PARTS; i++)
-		good = i == COMMON || open_part(c, i, options, rest, error);
+		good = i == COMMON || open_part(c, i, options, &nodes, error);
+	redis_address_clear(&nodes);
 	if (!good) {
 		cluster_close(&c->store);
 		return NULL;
@@ -566,6 +570,7 @@ cluster_open(const struct store_options *options, const char *rest, GError **err
 
 const struct store_driver store_redis_cluster_driver = {
     .scheme = "redis+cluster",
+    .tls_scheme = "rediss+cluster",
     .open = cluster_open,
     .close = cluster_close,
     .poll_fd = cluster_poll_fd,

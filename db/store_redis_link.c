@@ -169,12 +169,22 @@ redis_link_down(struct redis_link *link)
 	detach(link, true);
 }
 
+/* Accepts NULL, for nothing to complain of. */
+static void
+complain_of_tls(const char *problem)
+{
+	if (problem)
+		log_limited(LOG_LEVEL_ERROR, "redis-tls", "Redis: %s", problem);
+}
+
 /* Before hiredis 1.0 its hooks cannot be told from those of a connection that is gone. */
 static void
 cleanup(void *data)
 {
 	struct redis_link *link = data;
+	g_autofree char *problem = link->redis ? redis_tls_problem(&link->redis->c) : NULL;
 
+	complain_of_tls(problem);
 	watch(link, 0, EPOLLIN | EPOLLOUT);
 	detach(link, false);
 }
@@ -270,6 +280,21 @@ greet_again(struct redis_link *link)
 		redisAsyncCommand(link->redis, on_greeted, NULL, "GET %s", o->meta_key);
 }
 
+static redisAsyncContext *
+connect_async(const struct redis_address *a, const char *path, const char *host, int port)
+{
+	redisAsyncContext *redis =
+	    path ? redisAsyncConnectUnix(path) : redisAsyncConnect(host, port);
+	g_autofree char *problem = NULL;
+
+	if (!redis || redis->err || redis_tls_begin(a->tls, &redis->c, host))
+		return redis;
+	problem = redis_tls_problem(&redis->c);
+	complain_of_tls(problem);
+	redisAsyncFree(redis);
+	return NULL;
+}
+
 /* False if it failed at once. */
 static bool
 attach(struct redis_link *link, redisAsyncContext *redis)
@@ -297,8 +322,7 @@ connect_server(struct redis_link *link)
 	const struct redis_address *a = link->address;
 
 	link->finding = false;
-	if (!attach(link,
-		a->path ? redisAsyncConnectUnix(a->path) : redisAsyncConnect(a->host, a->port)))
+	if (!attach(link, connect_async(a, a->path, a->host, a->port)))
 		return;
 	if (a->password && a->user)
 		redisAsyncCommand(link->redis, NULL, NULL, "AUTH %s %s", a->user, a->password);
@@ -350,7 +374,7 @@ ask_guide(struct redis_link *link)
 	    &g_array_index(a->guides, struct redis_guide, link->guide);
 
 	link->finding = true;
-	if (!attach(link, redisAsyncConnect(guide->host, guide->port)))
+	if (!attach(link, connect_async(a, NULL, guide->host, guide->port)))
 		return;
 	link->probe_sent = g_get_monotonic_time();
 	set_next(link, PROBE_TIMEOUT);
@@ -515,15 +539,25 @@ redis_link_clock_offset(const struct redis_link *link)
 
 /* -- blocking -- */
 
+/* Why it failed, to be freed. */
+static char *
+failure(redisContext *redis)
+{
+	char *problem = redis_tls_problem(redis);
+
+	return problem ? problem : g_strdup(redis->errstr);
+}
+
 static bool
 ask_plainly(redisContext *redis, GError **error, int argc, const char **argv)
 {
 	redisReply *reply = redisCommandArgv(redis, argc, argv, NULL);
 	bool good = reply && reply->type != REDIS_REPLY_ERROR;
+	g_autofree char *reason = reply ? NULL : failure(redis);
 
 	if (!good)
-		g_set_error(error, STORE_ERROR, 0, "Redis: %s: %s", argv[0],
-		    reply ? reply->str : redis->errstr);
+		g_set_error(
+		    error, STORE_ERROR, 0, "Redis: %s: %s", argv[0], reply ? reply->str : reason);
 	if (reply)
 		freeReplyObject(reply);
 	return good;
@@ -557,27 +591,36 @@ is_right_server(redisContext *redis, const struct redis_address *a, GError **err
 }
 
 static redisContext *
-connect_plainly(const char *path, const char *host, int port, unsigned timeout)
+connect_plainly(const struct redis_address *a, const char *path, const char *host, int port,
+    unsigned timeout, GError **error)
 {
 	const struct timeval limit = {.tv_sec = timeout / 1000, .tv_usec = timeout % 1000 * 1000};
 	redisContext *redis = path ? redisConnectUnixWithTimeout(path, limit)
 				   : redisConnectWithTimeout(host, port, limit);
+	g_autofree char *reason = NULL;
 
-	if (redis && !redis->err)
-		redisSetTimeout(redis, limit);
-	return redis;
+	if (redis && !redis->err && redisSetTimeout(redis, limit) == REDIS_OK &&
+	    redis_tls_begin(a->tls, redis, host))
+		return redis;
+	reason = redis ? failure(redis) : NULL;
+	g_set_error(error, STORE_ERROR, 0, "cannot reach Redis at %s: %s", path ? path : host,
+	    reason ? reason : "no memory");
+	if (redis)
+		redisFree(redis);
+	return NULL;
 }
 
 static bool
-ask_guide_plainly(struct redis_address *a, const struct redis_guide *guide, unsigned timeout)
+ask_guide_plainly(
+    struct redis_address *a, const struct redis_guide *guide, unsigned timeout, GError **error)
 {
-	redisContext *redis = connect_plainly(NULL, guide->host, guide->port, timeout);
+	redisContext *redis = connect_plainly(a, NULL, guide->host, guide->port, timeout, error);
 	g_auto(GStrv) login = redis_find_login(a), question = redis_find_question(a);
 	redisReply *reply = NULL;
 	bool found;
 
-	if (redis && !redis->err &&
-	    (!login || ask_plainly(redis, NULL, (int)g_strv_length(login), (const char **)login)))
+	if (redis &&
+	    (!login || ask_plainly(redis, error, (int)g_strv_length(login), (const char **)login)))
 		reply = redisCommandArgv(
 		    redis, (int)g_strv_length(question), (const char **)question, NULL);
 	found = redis_find_answer(
@@ -593,12 +636,19 @@ ask_guide_plainly(struct redis_address *a, const struct redis_guide *guide, unsi
 static bool
 find_plainly(struct redis_address *a, unsigned timeout, GError **error)
 {
-	for (guint i = 0; a->guides && !a->host && i < a->guides->len; i++)
-		ask_guide_plainly(a, &g_array_index(a->guides, struct redis_guide, i), timeout);
+	g_autoptr(GError) reason = NULL;
+
+	for (guint i = 0; a->guides && !a->host && i < a->guides->len; i++) {
+		g_clear_error(&reason);
+		ask_guide_plainly(
+		    a, &g_array_index(a->guides, struct redis_guide, i), timeout, &reason);
+	}
 	if (a->host || !a->guides)
 		return true;
-	g_set_error(error, STORE_ERROR, 0, "cannot reach Redis: none of %u %s knows where it is",
-	    a->guides->len, a->kind == REDIS_SENTINEL ? "sentinels" : "nodes");
+	g_set_error(error, STORE_ERROR, 0,
+	    "cannot reach Redis: none of %u %s knows where it is%s%s", a->guides->len,
+	    a->kind == REDIS_SENTINEL ? "sentinels" : "nodes", reason ? "; " : "",
+	    reason ? reason->message : "");
 	return false;
 }
 
@@ -609,12 +659,9 @@ redis_link_connect_blocking(struct redis_address *a, unsigned timeout, GError **
 
 	if (!find_plainly(a, timeout, error))
 		return NULL;
-	redis = connect_plainly(a->path, a->host, a->port, timeout);
-	if (redis && !redis->err && greet(redis, a, error) && is_right_server(redis, a, error))
+	redis = connect_plainly(a, a->path, a->host, a->port, timeout, error);
+	if (redis && greet(redis, a, error) && is_right_server(redis, a, error))
 		return redis;
-	if (error && !*error)
-		g_set_error(error, STORE_ERROR, 0, "cannot reach Redis at %s: %s",
-		    a->path ? a->path : a->host, redis ? redis->errstr : "no memory");
 	if (redis)
 		redisFree(redis);
 	return NULL;

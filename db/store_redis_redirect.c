@@ -63,6 +63,7 @@ open_asking(struct store_redis *r, const char *host, int port)
 	    .port = port,
 	    .user = g_strdup(r->address.user),
 	    .password = g_strdup(r->address.password),
+	    .tls = redis_tls_ref(r->address.tls),
 	};
 	r->asking =
 	    redis_link_new(a, redis_scripts, true, redis_link_clock_offset(r->link), &owner);

@@ -21,6 +21,7 @@ redis_address_clear(struct redis_address *address)
 {
 	g_clear_pointer(&address->guides, g_array_unref);
 	g_clear_pointer(&address->service, g_free);
+	g_clear_pointer(&address->tls, redis_tls_unref);
 	g_clear_pointer(&address->sentinel_password, g_free);
 	g_clear_pointer(&address->tag, g_free);
 	g_clear_pointer(&address->path, g_free);
@@ -220,6 +221,7 @@ redis_address_copy(const struct redis_address *address, struct redis_address *re
 	copy.password = g_strdup(address->password);
 	copy.service = g_strdup(address->service);
 	copy.sentinel_password = g_strdup(address->sentinel_password);
+	copy.tls = redis_tls_ref(address->tls);
 	copy.tag = g_strdup(address->tag);
 	if (address->guides) {
 		copy.guides = g_array_new(FALSE, FALSE, sizeof(struct redis_guide));

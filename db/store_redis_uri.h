@@ -6,6 +6,8 @@
  *	redis+sentinel://[[USER]:PASSWORD@]HOST[:PORT],HOST[:PORT].../SERVICE[/DB]
  *	redis+cluster://[[USER]:PASSWORD@]HOST[:PORT],HOST[:PORT]...
  *
+ * and rediss: for redis: in the first and the last two, which is TLS to whoever is asked there.
+ *
  * The hosts of the last two are those to be asked where the server is. A password in a file stays
  * out of the list of processes.
  */
@@ -14,6 +16,8 @@
 
 #include <stdbool.h>
 #include <glib.h>
+
+#include "db/store_redis_tls.h"
 
 enum redis_kind { REDIS_TCP, REDIS_UNIX, REDIS_SENTINEL, REDIS_CLUSTER, REDIS_KINDS };
 
@@ -35,6 +39,7 @@ struct redis_address {
 	GArray *guides;        /* struct redis_guide; NULL without */
 	char *service;         /* the name that sentinels know the server by */
 	char *sentinel_password;
+	struct redis_tls *tls; /* NULL without */
 	char *tag; /* of the keys, by which a cluster tells who has them; NULL without */
 };
 

@@ -61,7 +61,8 @@ check_store_uri(const char *text)
 {
 	return strchr(text, ':')
 		   ? NULL
-		   : "must be like lmdb:/var/lib/greylag, redis://HOST, redis+unix:PATH or mem:";
+		   : "must be like lmdb:/var/lib/greylag, redis://HOST, rediss://HOST, "
+		     "redis+unix:PATH or mem:";
 }
 
 static const char *

@@ -13,11 +13,21 @@
 const struct setting_row settings_table[SETTING_COUNT] = {
     [SETTING_STORE_URI] = {"store", "uri", SETTING_TYPE_TEXT, 0, 0, NULL, "lmdb:" GREYLAG_STATEDIR,
 	"Where everything is kept: lmdb:FOLDER on this machine; redis://HOST[:PORT][/DB] or "
-	"redis+unix:PATH on a Redis server that several hosts share; or mem: for a trial that ends "
+	"redis+unix:PATH on a Redis server that several hosts share, rediss: with TLS; or mem: for "
+	"a trial that ends "
 	"with the program."},
     [SETTING_STORE_PASSWORD_FILE] = {"store", "password_file", SETTING_TYPE_TEXT, 0, 0, NULL, "",
 	"A file whose first line is the password for the Redis server. policy.user must be able to "
 	"read it."},
+    [SETTING_STORE_TLS_CA] = {"store", "tls_ca", SETTING_TYPE_TEXT, 0, 0, NULL, "",
+	"With rediss: a file of the authorities that may have signed the server's certificate, in "
+	"PEM. Empty for those that the system trusts."},
+    [SETTING_STORE_TLS_CERT] = {"store", "tls_cert", SETTING_TYPE_TEXT, 0, 0, NULL, "",
+	"With rediss: a file of the certificate that this host shows to the server, in PEM. Empty "
+	"for none."},
+    [SETTING_STORE_TLS_KEY] = {"store", "tls_key", SETTING_TYPE_TEXT, 0, 0, NULL, "",
+	"The file of that certificate's key, which policy.user must be able to read. Empty if it "
+	"is in the same file."},
     [SETTING_STORE_MAP_SIZE] = {"store", "map_size", SETTING_TYPE_SIZE, 16 * MIB, TIB, NULL, "64G",
 	"Address space that each of the store's two files starts with. It costs nothing until it "
 	"is used, and grows by itself."},

@@ -117,6 +117,8 @@ ctl_open(struct ctl *ctl, enum ctl_access access, GError **error)
 	struct store_options options = {
 	    .uri = settings_text(s, SETTING_STORE_URI),
 	    .password_file = settings_text(s, SETTING_STORE_PASSWORD_FILE),
+	    .tls = {settings_text(s, SETTING_STORE_TLS_CA),
+		settings_text(s, SETTING_STORE_TLS_CERT), settings_text(s, SETTING_STORE_TLS_KEY)},
 	    .create = access == CTL_WRITE,
 	    .read_only = access == CTL_READ,
 	    .map_size = (uint64_t)settings_number(s, SETTING_STORE_MAP_SIZE),

@@ -24,7 +24,7 @@ struct keeper {
 	struct stats *stats;
 	struct census *census;
 	struct reporter *reporter;
-	char *uri, *password_file, *fallback;
+	char *uri, *password_file, *fallback, *tls_ca, *tls_cert, *tls_key;
 	struct store_options options;
 	struct store *store;
 	struct ev_io completions;
@@ -188,10 +188,14 @@ keeper_new(struct ev_loop *loop, const struct settings *settings, struct policy 
 	keeper->reporter = reporter_new();
 	keeper->uri = g_strdup(settings_text(settings, SETTING_STORE_URI));
 	keeper->password_file = g_strdup(settings_text(settings, SETTING_STORE_PASSWORD_FILE));
+	keeper->tls_ca = g_strdup(settings_text(settings, SETTING_STORE_TLS_CA));
+	keeper->tls_cert = g_strdup(settings_text(settings, SETTING_STORE_TLS_CERT));
+	keeper->tls_key = g_strdup(settings_text(settings, SETTING_STORE_TLS_KEY));
 	keeper->fallback = g_strdup(settings_text(settings, SETTING_STORE_FALLBACK));
 	keeper->options = (struct store_options){
 	    .uri = keeper->uri,
 	    .password_file = keeper->password_file,
+	    .tls = {keeper->tls_ca, keeper->tls_cert, keeper->tls_key},
 	    .create = true,
 	    .map_size = (uint64_t)settings_number(settings, SETTING_STORE_MAP_SIZE),
 	    .max_triplets = (uint64_t)settings_number(settings, SETTING_STORE_MAX_TRIPLETS),
@@ -228,6 +232,9 @@ keeper_free(struct keeper *keeper)
 	reporter_free(keeper->reporter);
 	g_free(keeper->uri);
 	g_free(keeper->password_file);
+	g_free(keeper->tls_ca);
+	g_free(keeper->tls_cert);
+	g_free(keeper->tls_key);
 	g_free(keeper->fallback);
 	g_free(keeper);
 }

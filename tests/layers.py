@@ -11,6 +11,8 @@ LAYERS = ["lib", "db", "classifier", "policyd"]
 # A library's header, and the modules that it belongs to.
 OWNERS = {
     "lmdb.h": "db/store_lmdb",
+    "hiredis/hiredis_ssl.h": "db/store_redis_tls",
+    "openssl/": "db/store_redis_tls",
     "hiredis": "db/store_redis",
     "pcre2.h": "lib/pattern",
     "gmime/": "classifier/message",

@@ -22,12 +22,16 @@ SYSTEM_TESTS = \
 	tests/system/web_clients.py
 dist_check_SCRIPTS += $(SYSTEM_TESTS)
 TESTS += $(SYSTEM_TESTS)
+if REDIS_TLS
+TESTS += tests/system/redis_tls.py
+endif
 EXTRA_DIST += \
 	tests/system/mta.py \
 	tests/system/openmetrics.py \
 	tests/system/policy.py \
 	tests/system/postfix/dialogue.py \
 	tests/system/postfix/postfix.py \
+	tests/system/redis_tls.py \
 	tests/system/redisfarm.py \
 	tests/system/tap.sh \
 	tests/system/web.py

@@ -342,6 +342,32 @@ test_password_file(struct fixture *f, gconstpointer data G_GNUC_UNUSED)
 	g_assert_nonnull(strstr(error->message, "/nonexistent/password"));
 }
 
+/* Before any server is asked: what the program cannot do, and what it is given and cannot read. */
+static void
+test_tls(void)
+{
+	static const char *const uris[] = {
+	    "rediss://192.0.2.1", "rediss+sentinel://192.0.2.1/mx", "rediss+cluster://192.0.2.1"};
+#ifdef HAVE_REDIS_TLS
+	static const char expected[] = "store.tls_ca \"/nonexistent/ca.pem\"";
+#else
+	static const char expected[] = "stunnel";
+#endif
+	g_autoptr(GError) unknown = NULL;
+
+	for (size_t i = 0; i < G_N_ELEMENTS(uris); i++) {
+		struct store_options options = {
+		    .uri = uris[i], .tls.ca = "/nonexistent/ca.pem", .create = true};
+		g_autoptr(GError) error = NULL;
+
+		g_assert_true(store_is_shared(uris[i]));
+		g_assert_null(store_open(&options, &error));
+		g_assert_nonnull(strstr(error->message, expected));
+	}
+	g_assert_null(open_uri("rediss+unix:/nonexistent/s", NULL, &unknown));
+	g_assert_nonnull(strstr(unknown->message, "expected lmdb:FOLDER"));
+}
+
 /* -- where the server is -- */
 
 /* What follows the scheme, and what it means; WRONG is a part of the error. */
@@ -584,6 +610,7 @@ main(int argc, char **argv)
 	g_test_add_func("/store-redis/an-address-is-understood-or-refused", test_addresses);
 	g_test_add_func("/store-redis/who-is-to-be-asked-for-the-server", test_guides);
 	g_test_add_func("/store-redis/the-slot-of-a-tag", test_slots);
+	g_test_add_func("/store-redis/tls-is-refused-before-a-server-is-asked", test_tls);
 	for (size_t i = 0; redis_server_installed() && i < G_N_ELEMENTS(tests); i++) {
 		g_autofree char *path = g_strconcat("/store-redis/", tests[i].name, NULL);
 

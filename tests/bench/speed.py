@@ -233,7 +233,7 @@ def load_tokens(bench, store, count):
     """Words that no message has, as they would be left by years of mail."""
     child = subprocess.Popen(bench.greylag(store, "load"), stdin=subprocess.PIPE,
                              stdout=subprocess.DEVNULL, text=True)
-    child.stdin.write("greylag-dump 1\n")
+    child.stdin.write("greylag-dump 2\n")
     for start in range(0, count, 10000):
         child.stdin.write("".join(f"token 1 1 20000 x{n * 2654435761 % 2**32:08x}\n"
                                   for n in range(start, min(start + 10000, count))))

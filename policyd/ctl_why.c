@@ -141,7 +141,7 @@ known_client(struct why *why, bool *ret_known, GError **error)
 		return false;
 	have = value.data && client_decode(&value, &client);
 	*ret_known = client_known(rules, have ? &client : NULL, why->ctl->now);
-	tell(why, "the client is known", "%s: %s has passed %u times (%u are needed), last %s",
+	tell(why, "the client is known", "%s: passes of %s: %u (%u are needed), last %s",
 	    *ret_known ? "yes" : "no", prefix_format(&trusted, network), have ? client.passes : 0u,
 	    rules->auto_whitelist_after, ctl_time(have ? client.counted : 0, counted));
 	if (*ret_known)

@@ -145,7 +145,7 @@ for line in sys.stdin: print(json.loads(line)["state"])')" greylisted 'JSON Line
 like "$(on s list --clients)" '^192.0.2.7	1	.*	counting$' 'the auto-whitelist is listed'
 why=$(on s why $a bob@example.org al@example.net)
 like "$why" '^reason +known ' 'why knows the known'
-like "$why" '^the client is known +no: 192.0.2.7 has passed 1 times \(5 are needed\)' 'with the count of passes'
+like "$why" '^the client is known +no: passes of 192.0.2.7: 1 \(5 are needed\)' 'with the count of passes'
 why=$(on s why 192.0.2.8 new@example.org al@example.net)
 like "$why" '^answer now +action=DEFER_IF_PERMIT 4.2.0' 'why says what the answer would be'
 like "$why" '^a retry would pass +from 20.* until 20' 'and when a retry passes'

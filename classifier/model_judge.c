@@ -141,7 +141,7 @@ model_judge(struct model *model, const struct tokens *tokens, const struct featu
 	if (model_has_only_list(model))
 		return judge_imported(model, tokens, ret_score);
 	if (!score_all(model, features, &score.logits, &score.fisher) ||
-	    !model_find_stuffing(model, tokens, features, &score.logits, &score.lift))
+	    !model_find_stuffing(model, features, &score.logits, &score.lift))
 		return false;
 	model_conclude(model, mixture_is_young(all.spam, all.ham), &score);
 	*ret_score = score;

@@ -86,8 +86,8 @@ bool model_score_fisher(struct model *model, const struct features *features,
 
 /* By how much the evidence must rise because of words that were put in to look like ham; 0 mostly.
  * False if the source failed. */
-bool model_find_stuffing(struct model *model, const struct tokens *tokens,
-    const struct features *features, const struct mixture_logits *logits, double *ret_lift);
+bool model_find_stuffing(struct model *model, const struct features *features,
+    const struct mixture_logits *logits, double *ret_lift);
 
 /* The logits of SCORE, and its lift -> all the rest of it. YOUNG as in mixture_verdict(). */
 void model_conclude(const struct model *model, bool young, struct model_score *score);

@@ -104,13 +104,20 @@ ngrams_is_content(const char *text, size_t length)
 	       (length > strlen("subj:") && memcmp(text, "subj:", strlen("subj:")) == 0);
 }
 
+/* So that of a remembered word it can be told whether it was one of the text. */
+uint32_t
+content_slot(uint32_t word_slot)
+{
+	return word_slot >> (slot_bits[VOICE_WORDS] - slot_bits[VOICE_CONTENT]);
+}
+
 static void
 add_content(struct ngrams *set, const struct tokens *tokens)
 {
 	for (size_t i = 0; i < tokens->count; i++) {
 		const struct token *token = &tokens->list[i];
 		if (ngrams_is_content(tokens_text(tokens, i), token->length))
-			set_add(set, hash_slot(token->hash, VOICE_CONTENT));
+			set_add(set, content_slot(token_slot(token->hash)));
 	}
 }
 

@@ -46,7 +46,7 @@ enum voice_name {
 #define NGRAMS_TEXT_BYTES 2000
 
 /* Changes whenever the same message and tokens may give other slots than before. */
-#define NGRAMS_VERSION 2
+#define NGRAMS_VERSION 3
 
 struct slots {
 	uint32_t *list; /* ascending, each below VOICE_SLOTS */
@@ -89,6 +89,9 @@ token_slot(uint64_t hash)
 {
 	return (uint32_t)(hash >> (64 - VOICE_SLOT_BITS));
 }
+
+/* That of a word of the text in the table of content, from that in the table of words. */
+uint32_t content_slot(uint32_t word_slot);
 
 /* Of a voice's slots: whether a message that is to be untrained is read as it was when trained. */
 uint32_t slots_checksum(const struct slots *slots);

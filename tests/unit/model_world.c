@@ -5,16 +5,30 @@
 
 /* -- messages -- */
 
+char *
+world_header(unsigned number, bool spam)
+{
+	return g_strdup_printf(
+	    "Received: from %s (unknown [192.0.2.%u]) by mx.example.com (Postfix) with ESMTP id "
+	    "%08X%u\n\tfor <reader@example.com>; Mon, 2 Nov 2026 08:15:%02u +0100 (CET)\n"
+	    "From: %s%u@example.org\nTo: Reader of the House <reader@example.com>\nSubject: %s %u\n"
+	    "Message-ID: <%u.%d@example.org>\nMIME-Version: 1.0\nX-Mailer: %s\n"
+	    "Content-Type: text/plain; charset=utf-8\n",
+	    spam ? "dsl-pool.example.net" : "mail.example.org", number % 9, number * 2654435761u,
+	    spam, number % 60, spam ? "seller" : "colleague", number % 9,
+	    spam ? "cheap pills" : "our meeting", number, number, spam,
+	    spam ? "Bulk Sender 2000 Gold" : "Mozilla Thunderbird");
+}
+
 /* Spam speaks of pills, ham of meetings; all have some words in common and some of their own. */
 static char *
 make_text(unsigned number, bool spam)
 {
-	return g_strdup_printf(
-	    "From: %s%u@example.org\nSubject: %s %u\nMessage-ID: <%u.%d@example.org>\n\n"
-	    "%s number %u of this week, word%u other%u\n",
-	    spam ? "seller" : "colleague", number % 9, spam ? "cheap pills" : "our meeting", number,
-	    number, spam, spam ? "Buy pills cheap now, offer" : "Please send the minutes, item",
-	    number, number * 7 % 31, number * 13);
+	g_autofree char *header = world_header(number, spam);
+
+	return g_strdup_printf("%s\n%s number %u of this week, word%u other%u\n", header,
+	    spam ? "Buy pills cheap now, offer" : "Please send the minutes, item", number,
+	    number * 7 % 31, number * 13);
 }
 
 static struct reading *
@@ -29,6 +43,17 @@ world_read(struct world *w, unsigned number, bool spam)
 	g_autofree char *text = make_text(number, spam);
 
 	return read_text(w, text);
+}
+
+struct reading *
+world_read_stuffed(struct world *w, const char *header, const char *said, bool put)
+{
+	g_autoptr(GString) text = g_string_new(header);
+
+	g_string_append_printf(text, "\n%s\n", said);
+	for (unsigned i = 0; put && i < 31; i++)
+		g_string_append_printf(text, "please send the minutes item word%u week ", i);
+	return read_text(w, text->str);
 }
 
 static void

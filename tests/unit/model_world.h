@@ -22,8 +22,11 @@ struct world {
 void world_open(struct world *w);
 void world_close(struct world *w);
 
-/* One of the kind of those above. */
+/* The header of one of the kind of those above; the caller frees it. */
+char *world_header(unsigned number, bool spam);
 struct reading *world_read(struct world *w, unsigned number, bool spam);
+/* With this header, and a text that says SAID and then, if PUT, words of ham. */
+struct reading *world_read_stuffed(struct world *w, const char *header, const char *said, bool put);
 
 struct model_options world_options_without_memory(void);
 struct model *world_model(void);

@@ -1,3 +1,5 @@
+#include <math.h>
+
 /* Bulk runs: messages are counted first and stepped on once, when the tables are made anew. */
 #include "config.h"
 
@@ -227,6 +229,34 @@ test_corrected(void)
 	world_close(&w);
 }
 
+/* It came like spam, says what ham says, and is ham. */
+static void
+test_corrected_stuffed(void)
+{
+	const struct model_options options = model_options_default();
+	g_autofree char *header = world_header(501, true);
+	struct world w;
+	struct model *model;
+	struct reading *r;
+	struct model_report report;
+	struct model_score score;
+
+	world_open(&w);
+	model = train_deferred(&w, &options);
+	r = world_read_stuffed(&w, header, "Buy pills cheap now, offer number 3", true);
+	g_assert_cmpint(world_learn_as(model, r, true), ==, MODEL_LEARNED);
+	g_assert_cmpint(
+	    model_learn(model, &r->tokens, &r->features, false, 20000, &report), ==, MODEL_MOVED);
+	g_assert_true(model_rebuild(model));
+	score = world_judge(model, r);
+	g_assert_cmpfloat(score.logits.voice[VOICE_HEADER], >, fmax(score.evidence, 0) + 1);
+	g_assert_true(model_correct(model, r->features.digest, false, &report));
+	g_assert_cmpint(report.after.verdict, ==, world_judge(model, r).verdict);
+	reading_free(r);
+	model_free(model);
+	world_close(&w);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -237,5 +267,6 @@ main(int argc, char **argv)
 	g_test_add_func("/bulk/without-memory-it-is-no-bulk-run", test_without_memory);
 	g_test_add_func("/bulk/judged-before-they-were-learned", test_judged);
 	g_test_add_func("/bulk/a-moved-message-is-corrected-in-the-end", test_corrected);
+	g_test_add_func("/bulk/so-is-one-with-words-put-in", test_corrected_stuffed);
 	return g_test_run();
 }

@@ -385,15 +385,9 @@ test_explain_parameters(void)
 static struct model_score
 judge_stuffed(struct world *w, struct model *model, const char *header, const char *said, bool put)
 {
-	g_autoptr(GString) text = g_string_new(header);
-	struct reading *r;
-	struct model_score score;
+	struct reading *r = world_read_stuffed(w, header, said, put);
+	struct model_score score = world_judge(model, r);
 
-	g_string_append_printf(text, "\n%s\n", said);
-	for (unsigned i = 0; put && i < 31; i++)
-		g_string_append_printf(text, "please send the minutes item word%u week ", i);
-	r = reader_read(w->reader, (const uint8_t *)text->str, text->len);
-	score = world_judge(model, r);
 	reading_free(r);
 	return score;
 }
@@ -402,12 +396,9 @@ judge_stuffed(struct world *w, struct model *model, const char *header, const ch
 static void
 test_stuffing(void)
 {
-	static const char spam_header[] =
-	    "From: seller3@example.org\nSubject: cheap pills 3\nMessage-ID: <3.1@example.org>\n";
-	static const char ham_header[] =
-	    "From: colleague3@example.org\nSubject: our meeting\nMessage-ID: <2.0@example.org>\n";
+	g_autofree char *spam_header = world_header(3, true), *ham_header = world_header(2, false);
 	static const char offer[] = "Buy pills cheap now, offer number 3 of this week";
-	struct model_score plain, stuffed, ham, bare;
+	struct model_score plain, stuffed, ham, bare, subject;
 	struct model *model;
 	struct world w;
 
@@ -417,15 +408,18 @@ test_stuffing(void)
 	stuffed = judge_stuffed(&w, model, spam_header, offer, true);
 	ham = judge_stuffed(&w, model, ham_header, "number 3 of this week", true);
 	bare = judge_stuffed(&w, model, "", offer, true);
+	subject = judge_stuffed(&w, model, "Subject: cheap pills 3\n", offer, true);
 	g_assert_cmpfloat(plain.evidence, >, 0);
 	g_assert_cmpfloat(stuffed.lift, >, 0);
 	/* The header and what is left of the text both say as much, and more. */
 	g_assert_cmpfloat(stuffed.evidence, <, stuffed.logits.voice[VOICE_HEADER]);
 	g_assert_cmpfloat(stuffed.evidence - stuffed.lift, <, plain.evidence);
-	/* What came like ham, and what has no header, is judged as it is. */
+	/* What came like ham, and what has no header to speak of, is judged as it is. */
 	g_assert_cmpfloat(ham.evidence, <, 0);
 	g_assert_cmpfloat(ham.lift, ==, 0);
 	g_assert_cmpfloat(bare.lift, ==, 0);
+	g_assert_cmpfloat(subject.logits.voice[VOICE_HEADER], >, subject.evidence + 1);
+	g_assert_cmpfloat(subject.lift, ==, 0);
 	model_free(model);
 	world_close(&w);
 }

@@ -75,15 +75,10 @@ naive_content(const struct tokens *tokens)
 
 	for (size_t i = 0; i < tokens->count; i++) {
 		g_autofree char *text = g_strndup(tokens_text(tokens, i), tokens->list[i].length);
-		uint8_t hash[8];
-		uint64_t number = GUINT64_TO_BE(tokens->list[i].hash);
-		uint32_t slot;
+		uint32_t slot = (uint32_t)(tokens->list[i].hash >> 47);
 
-		if (strchr(text, ':') && !g_str_has_prefix(text, "subj:"))
-			continue;
-		memcpy(hash, &number, sizeof(hash));
-		slot = naive_slot(hash, sizeof(hash), VOICE_CONTENT);
-		g_array_append_val(slots, slot);
+		if (!strchr(text, ':') || g_str_has_prefix(text, "subj:"))
+			g_array_append_val(slots, slot);
 	}
 	return sorted(slots);
 }

@@ -62,6 +62,15 @@ is_above(const struct results *results, const char *method)
 	return at != NULL;
 }
 
+/* The beginning of the signature (RFC 6008) is another in each message: nothing to learn from. */
+static bool
+is_of_one_message(const char *word, size_t length)
+{
+	static const char signature[] = "header.b=";
+	size_t name = strlen(signature);
+	return length >= name && g_ascii_strncasecmp(word, signature, name) == 0;
+}
+
 void
 results_read(struct results *results, const char *value, size_t length, const char *const *trusted,
     results_fn word, void *context)
@@ -98,7 +107,7 @@ results_read(struct results *results, const char *value, size_t length, const ch
 				g_string_append(methods, method);
 			first = false;
 		}
-		if (!skip)
+		if (!skip && !is_of_one_message(start, length))
 			word(context, start, length, is_method);
 	}
 	g_strlcpy(results->methods, methods->str, sizeof results->methods);

@@ -20,7 +20,7 @@ struct results {
 typedef void (*results_fn)(void *context, const char *word, size_t length, bool first);
 
 /* The words of one field that count: none, unless one of TRUSTED (NULL-terminated, or NULL) wrote
- * it. */
+ * it. header.b is left out. */
 void results_read(struct results *results, const char *value, size_t length,
     const char *const *trusted, results_fn word, void *context);
 

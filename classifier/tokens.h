@@ -25,7 +25,7 @@
 #include "classifier/message.h"
 
 /* Changes whenever the same message may give other tokens than before. */
-#define TOKENS_VERSION 2
+#define TOKENS_VERSION 3
 
 #define TOKENS_LENGTH_MAX 100
 #define TOKENS_WORD_MAX   40 /* longer words become a token for their length */

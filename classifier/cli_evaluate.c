@@ -76,6 +76,7 @@ push_index(struct pipeline *pipeline, const char *index)
 	for (char **line = lines; *line; line++) {
 		bool spam = g_str_has_prefix(*line, "spam ");
 		g_autofree char *path = NULL;
+		const char *name;
 
 		if (!spam && !g_str_has_prefix(*line, "ham ")) {
 			fprintf(stderr,
@@ -83,7 +84,9 @@ push_index(struct pipeline *pipeline, const char *index)
 			    *line);
 			return false;
 		}
-		path = g_canonicalize_filename(strchr(*line, ' ') + 1, folder);
+		name = strchr(*line, ' ') + 1;
+		path = g_path_is_absolute(name) ? g_strdup(name)
+						: g_build_filename(folder, name, NULL);
 		push_path(pipeline, path, spam ? CLI_LABEL_SPAM : CLI_LABEL_HAM);
 	}
 	return true;

@@ -583,6 +583,14 @@ for message in "$data"/ham/*.eml; do echo "ham $message"; done >"$dir/index"
 for message in "$data"/spam/*.eml; do echo "spam $message"; done >>"$dir/index"
 run g evaluate "$dir/index" --shuffle --chunk 5
 like "$status $out" '^0 counted +25 spam, 25 ham' 'evaluate INDEX'
+mkdir "$dir/indexed" && cp -r "$data/ham" "$data/spam" "$dir/indexed"
+(cd "$dir/indexed" && for message in ham/*.eml spam/*.eml; do
+	echo "${message%%/*} $message"
+done >index)
+run g evaluate "$dir/indexed/index" --shuffle --chunk 5
+like "$status $out" '^0 counted +25 spam, 25 ham' 'evaluate INDEX of paths from where it is'
+(cd "$dir" && g evaluate indexed/index --shuffle --chunk 5) >"$dir/out" 2>&1
+like "$? $(cat "$dir/out")" '^0 counted +25 spam, 25 ham' 'and by a relative path itself'
 echo "junk $data/ham-new.eml" >>"$dir/index"
 run g evaluate "$dir/index"
 is "$status" 3 'a bad index is refused'

@@ -1,8 +1,8 @@
 #include "classifier/html.h"
 
 #include <string.h>
-#include <gmodule.h>
 #include <libxml/HTMLparser.h>
+#include "lib/library.h"
 
 #define DEPTH_MAX      256
 #define NAMES_MAX      4000 /* bytes of different names of elements and attributes */
@@ -134,35 +134,21 @@ struct parse {
 	struct scope scopes[DEPTH_MAX + 2];
 };
 
-static bool
-find_symbol(GModule *module, const char *name, gpointer *ret_symbol)
-{
-	return g_module_symbol(module, name, ret_symbol);
-}
-
 static gpointer
 load_libxml(G_GNUC_UNUSED gpointer unused)
 {
 	static struct libxml libxml;
-	GModule *module = g_module_open(LIBXML_LIBRARY, G_MODULE_BIND_LAZY);
-	if (!module)
-		return NULL;
-	const struct {
-		const char *name;
-		gpointer *symbol;
-	} symbols[] = {
-	    {"xmlInitParser", (gpointer *)&libxml.init},
-	    {"htmlCreateMemoryParserCtxt", (gpointer *)&libxml.create},
-	    {"htmlCtxtUseOptions", (gpointer *)&libxml.use_options},
-	    {"htmlParseDocument", (gpointer *)&libxml.parse},
-	    {"htmlFreeParserCtxt", (gpointer *)&libxml.free},
-	    {"xmlStopParser", (gpointer *)&libxml.stop},
-	    {"xmlDictSetLimit", (gpointer *)&libxml.limit_names},
+	const struct library_symbol symbols[] = {
+	    LIBRARY_SYMBOL("xmlInitParser", libxml.init),
+	    LIBRARY_SYMBOL("htmlCreateMemoryParserCtxt", libxml.create),
+	    LIBRARY_SYMBOL("htmlCtxtUseOptions", libxml.use_options),
+	    LIBRARY_SYMBOL("htmlParseDocument", libxml.parse),
+	    LIBRARY_SYMBOL("htmlFreeParserCtxt", libxml.free),
+	    LIBRARY_SYMBOL("xmlStopParser", libxml.stop),
+	    LIBRARY_SYMBOL("xmlDictSetLimit", libxml.limit_names),
 	};
-	for (size_t i = 0; i < G_N_ELEMENTS(symbols); i++)
-		if (!find_symbol(module, symbols[i].name, symbols[i].symbol))
-			return NULL;
-	g_module_make_resident(module);
+	if (!library_load(LIBXML_LIBRARY, symbols, G_N_ELEMENTS(symbols), NULL))
+		return NULL;
 	libxml.init();
 	return &libxml;
 }

@@ -8,6 +8,7 @@ classifier_libclassify_a_SOURCES = \
 	classifier/bogowords.c classifier/bogowords.h \
 	classifier/canonical.c classifier/canonical.h \
 	classifier/charset.c classifier/charset.h \
+	classifier/content.c classifier/content.h \
 	classifier/corpus.c classifier/corpus.h \
 	classifier/dialogue.c classifier/dialogue.h \
 	classifier/evaluate.c classifier/evaluate.h \
@@ -42,8 +43,8 @@ classifier_libclassify_a_SOURCES = \
 	classifier/verdicts.c classifier/verdicts.h \
 	classifier/voice.c classifier/voice.h \
 	classifier/words.c classifier/words.h
-# libxml2 is loaded when the first HTML is met (classifier/html.c).
-CLASSIFY_LIBS = classifier/libclassify.a $(DB_LIBS) $(GMIME_LIBS) $(GMODULE_LIBS) $(UTF8PROC_LIBS)
+# libxml2 and GMime are loaded when they are needed (classifier/html.c, classifier/content.c).
+CLASSIFY_LIBS = classifier/libclassify.a $(DB_LIBS) $(UTF8PROC_LIBS)
 
 bin_PROGRAMS += classifier/greylag
 classifier_greylag_SOURCES = classifier/greylag.c \

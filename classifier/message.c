@@ -1,9 +1,10 @@
 #include "classifier/message.h"
 
 #include <string.h>
-#include <gmime/gmime.h>
+#include <glib.h>
 #include <sodium.h>
 #include "classifier/charset.h"
+#include "classifier/content.h"
 #include "classifier/html.h"
 #include "classifier/mime.h"
 #include "classifier/text.h"
@@ -20,7 +21,7 @@ struct slice {
 struct part_slices {
 	struct slice visible, hidden;
 	bool html;
-	GMimeContentEncoding encoding;
+	enum content_encoding encoding;
 };
 
 /* What a struct message points into. */
@@ -41,13 +42,6 @@ struct reading {
 	uint8_t *decoded;
 	size_t decoded_size;
 };
-
-static gpointer
-initialise(G_GNUC_UNUSED gpointer unused)
-{
-	g_mime_init();
-	return NULL;
-}
 
 struct message_options
 message_options_default(void)
@@ -114,7 +108,7 @@ append_decoded_words(GString *out, char *value)
 			next = end + strspn(end, " ");
 			*end = '\0';
 		}
-		g_autofree char *decoded = g_mime_utils_header_decode_text(NULL, value);
+		g_autofree char *decoded = content_decode_words(value);
 		charset_decode((const uint8_t *)decoded, strlen(decoded), "", out);
 		value = next;
 	}
@@ -226,16 +220,15 @@ read_content_type(struct reading *reading, const struct message_text *value,
     struct message_part *part, const char **ret_boundary)
 {
 	g_autofree char *line = unfold(value->text, value->length, false);
-	g_autoptr(GObject) object = G_OBJECT(g_mime_content_type_parse(NULL, line));
-	GMimeContentType *type = GMIME_CONTENT_TYPE(object);
-	g_autofree char *name = g_mime_content_type_get_mime_type(type);
-	part->type = keep_lower(reading, name);
-	part->charset = keep_lower(reading, g_mime_content_type_get_parameter(type, "charset"));
-	const char *file = g_mime_content_type_get_parameter(type, "name");
+	struct content_field *type = content_type_read(line);
+	part->type = keep_lower(reading, content_value(type));
+	part->charset = keep_lower(reading, content_parameter(type, "charset"));
+	const char *file = content_parameter(type, "name");
 	if (file)
 		part->name = keep_name(reading, file);
-	const char *boundary = g_mime_content_type_get_parameter(type, "boundary");
+	const char *boundary = content_parameter(type, "boundary");
 	*ret_boundary = boundary ? g_string_chunk_insert(reading->words, boundary) : NULL;
+	content_field_free(type);
 }
 
 static void
@@ -243,20 +236,20 @@ read_disposition(
     struct reading *reading, const struct message_text *value, struct message_part *part)
 {
 	g_autofree char *line = unfold(value->text, value->length, false);
-	g_autoptr(GObject) object = G_OBJECT(g_mime_content_disposition_parse(NULL, line));
-	GMimeContentDisposition *disposition = GMIME_CONTENT_DISPOSITION(object);
-	part->attachment = g_mime_content_disposition_is_attachment(disposition);
-	const char *file = g_mime_content_disposition_get_parameter(disposition, "filename");
+	struct content_field *disposition = content_disposition_read(line);
+	part->attachment = !g_ascii_strcasecmp(content_value(disposition), "attachment");
+	const char *file = content_parameter(disposition, "filename");
 	if (file)
 		part->name = keep_name(reading, file);
+	content_field_free(disposition);
 }
 
-static GMimeContentEncoding
+static enum content_encoding
 read_encoding(struct reading *reading, const struct message_text *value, struct message_part *part)
 {
 	g_autofree char *line = unfold(value->text, value->length, false);
 	part->encoding = keep_lower(reading, g_strstrip(line));
-	return g_mime_content_encoding_from_string(part->encoding);
+	return content_encoding_of(part->encoding);
 }
 
 static bool
@@ -314,7 +307,7 @@ begin_part(void *context, struct mime_span header, struct mime_span rest, unsign
 	const char *end = at + MIN(header.length, reading->limits.header);
 	struct message_part part = {
 	    .type = "text/plain", .charset = "", .name = "", .encoding = "", .depth = depth};
-	struct part_slices slices = {.encoding = GMIME_CONTENT_ENCODING_DEFAULT};
+	struct part_slices slices = {.encoding = CONTENT_AS_IS};
 	struct message_text name, value;
 	if (header.length > reading->limits.header)
 		reading->message.cut |= MESSAGE_CUT_HEADER;
@@ -331,7 +324,7 @@ begin_part(void *context, struct mime_span header, struct mime_span rest, unsign
 	enum mime_kind kind = kind_of(part.type);
 	if (!header.length && !depth)
 		kind = guess_type(reading, rest, &part);
-	if (kind == MIME_MESSAGE && slices.encoding >= GMIME_CONTENT_ENCODING_BASE64)
+	if (kind == MIME_MESSAGE && slices.encoding != CONTENT_AS_IS)
 		kind = MIME_LEAF;
 	part.container = kind != MIME_LEAF;
 	slices.html =
@@ -343,14 +336,14 @@ begin_part(void *context, struct mime_span header, struct mime_span rest, unsign
 
 /* Where encoded content begins: after uuencode's first line, or the "=" that should end base64. */
 static size_t
-encoding_start(const char *bytes, size_t length, GMimeContentEncoding encoding)
+encoding_start(const char *bytes, size_t length, enum content_encoding encoding)
 {
 	size_t at = 0;
-	if (encoding == GMIME_CONTENT_ENCODING_BASE64)
+	if (encoding == CONTENT_BASE64)
 		while (at < length && !g_ascii_isalnum(bytes[at]) && bytes[at] != '+' &&
 		       bytes[at] != '/')
 			at++;
-	if (encoding != GMIME_CONTENT_ENCODING_UUENCODE)
+	if (encoding != CONTENT_UUENCODE)
 		return at;
 	while (length - at >= 6 && memcmp(bytes + at, "begin ", 6)) {
 		const char *lf = memchr(bytes + at, '\n', length - at);
@@ -363,11 +356,11 @@ encoding_start(const char *bytes, size_t length, GMimeContentEncoding encoding)
 /* The first LIMIT bytes or so of the content without its transfer encoding; valid until the next
  * call. */
 static size_t
-decode_content(struct reading *reading, struct mime_span body, GMimeContentEncoding encoding,
+decode_content(struct reading *reading, struct mime_span body, enum content_encoding encoding,
     size_t limit, const uint8_t **ret_bytes)
 {
 	const char *bytes = (const char *)reading->message.canonical.bytes + body.offset;
-	if (encoding < GMIME_CONTENT_ENCODING_BASE64) {
+	if (encoding == CONTENT_AS_IS) {
 		*ret_bytes = (const uint8_t *)bytes;
 		return MIN(body.length, limit);
 	}
@@ -376,17 +369,12 @@ decode_content(struct reading *reading, struct mime_span body, GMimeContentEncod
 	body.length -= skipped;
 	/* Quoted-printable takes three bytes for one at worst. */
 	size_t length = MIN(body.length, limit * 3 + 16);
-	GMimeEncoding state;
-	g_mime_encoding_init_decode(&state, encoding);
-	size_t room = g_mime_encoding_outlen(&state, length) + 16;
+	size_t room = content_decoded_room(length);
 	if (room > reading->decoded_size) {
 		reading->decoded = g_realloc(reading->decoded, room);
 		reading->decoded_size = room;
 	}
-	if (encoding == GMIME_CONTENT_ENCODING_UUENCODE)
-		state.state |= GMIME_UUDECODE_STATE_BEGIN;
-	char *out = (char *)reading->decoded;
-	size_t done = g_mime_encoding_step(&state, bytes, length, out);
+	size_t done = content_decode(encoding, bytes, length, (char *)reading->decoded);
 	*ret_bytes = reading->decoded;
 	return MIN(done, limit);
 }
@@ -557,8 +545,6 @@ reading_new(const struct message_options *options, size_t length)
 struct message *
 message_read(const uint8_t *bytes, size_t length, const struct message_options *options)
 {
-	static GOnce once = G_ONCE_INIT;
-	g_once(&once, initialise, NULL);
 	struct reading *reading = reading_new(options, length);
 	struct message *message = &reading->message;
 	canonical_read(

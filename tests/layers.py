@@ -15,7 +15,7 @@ OWNERS = {
     "openssl/": "db/store_redis_tls",
     "hiredis": "db/store_redis",
     "pcre2.h": "lib/pattern",
-    "gmime/": "classifier/message",
+    "gmime/": "classifier/content",
     "libxml/": "classifier/html",
     "libpsl.h": "lib/clientname",
     "microhttpd.h": "policyd/http",

@@ -127,3 +127,8 @@ FUZZ_TARGETS += tests/fuzz/fuzz_journal
 tests_fuzz_fuzz_journal_SOURCES = tests/fuzz/fuzz_journal.c $(FUZZ_DRIVER)
 tests_fuzz_fuzz_journal_LDADD = $(DB_LIBS)
 tests_fuzz_fuzz_journal_LDFLAGS = $(LINK_FUZZ)
+
+FUZZ_TARGETS += tests/fuzz/fuzz_content
+tests_fuzz_fuzz_content_SOURCES = tests/fuzz/fuzz_content.c $(FUZZ_DRIVER)
+tests_fuzz_fuzz_content_LDADD = $(CLASSIFY_LIBS) $(GMIME_LIBS)
+tests_fuzz_fuzz_content_LDFLAGS = $(LINK_FUZZ)

@@ -18,6 +18,11 @@ TESTS += tests/unit/test_dialogue
 tests_unit_test_dialogue_SOURCES = tests/unit/test_dialogue.c
 tests_unit_test_dialogue_LDADD = $(CLASSIFY_LIBS)
 
+check_PROGRAMS += tests/unit/test_content
+TESTS += tests/unit/test_content
+tests_unit_test_content_SOURCES = tests/unit/test_content.c
+tests_unit_test_content_LDADD = $(CLASSIFY_LIBS)
+
 check_PROGRAMS += tests/unit/test_charset
 TESTS += tests/unit/test_charset
 tests_unit_test_charset_SOURCES = tests/unit/test_charset.c

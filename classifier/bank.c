@@ -302,7 +302,7 @@ take_sums(void *context, size_t index, enum store_result result, const struct st
 
 	sums->failed |= is_failure(result);
 	for (size_t i = 0; i < run->count; i++) {
-		uint32_t cell = 2 * (run->slots[i] % MODEL_PAGE_SLOTS);
+		uint32_t cell = 2 * (run->slots[i] - run->slots[0]);
 
 		run->sums[i] = (struct voice_sums){0};
 		if (value)
@@ -329,7 +329,7 @@ add_runs(GArray *runs, unsigned table, const uint32_t *slots, size_t count, stru
 static bool
 read_runs(struct bank *bank, GArray *runs)
 {
-	g_autofree struct store_bytes *keys = g_new(struct store_bytes, runs->len);
+	g_autofree struct store_range *ranges = g_new(struct store_range, runs->len);
 	g_autofree uint8_t *bytes = g_malloc((gsize)runs->len * BANK_PAGE_KEY);
 	struct sums sums = {.runs = runs};
 
@@ -338,9 +338,15 @@ read_runs(struct bank *bank, GArray *runs)
 
 		bank_page_key(
 		    run->table, run->slots[0] / MODEL_PAGE_SLOTS, bytes + i * BANK_PAGE_KEY);
-		keys[i] = (struct store_bytes){bytes + i * BANK_PAGE_KEY, BANK_PAGE_KEY};
+		ranges[i] = (struct store_range){
+		    .key = {bytes + i * BANK_PAGE_KEY, BANK_PAGE_KEY},
+		    .first = 2 * (run->slots[0] % MODEL_PAGE_SLOTS),
+		    .count = 2 * (run->slots[run->count - 1] - run->slots[0] + 1),
+		};
 	}
-	read_many(bank, STORE_SLOTS, keys, runs->len, take_sums, &sums);
+	read_begin(bank);
+	store_get_cells(bank->store, STORE_SLOTS, ranges, runs->len, limit(bank), take_sums, &sums);
+	read_end(bank);
 	return !sums.failed;
 }
 

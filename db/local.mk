@@ -13,6 +13,7 @@ db_libdb_a_SOURCES = \
 	db/store_fallback_merge.c \
 	db/store_fallback_update.c \
 	db/store_lmdb.c db/store_lmdb.h \
+	db/store_lmdb_cells.c \
 	db/store_lmdb_queue.c \
 	db/store_lmdb_read.c \
 	db/store_lmdb_writer.c \

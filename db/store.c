@@ -162,6 +162,67 @@ store_get(struct store *store, enum store_space space, struct store_bytes key, u
 	store->driver->get_many(store, space, &key, 1, timeout, value, context);
 }
 
+/* -- cells of values -- */
+
+struct store_bytes
+store_range_cut(const struct store_bytes *value, const struct store_range *range)
+{
+	size_t from = MIN(4 * (size_t)range->first, value->length);
+	size_t length = MIN(4 * (size_t)range->count, value->length - from);
+
+	return (struct store_bytes){(const uint8_t *)value->data + from, length};
+}
+
+/* Ranges of whole values that are read, until the last was answered. */
+struct cutting {
+	struct store_range *ranges;
+	size_t left;
+	store_value_fn value;
+	void *context;
+};
+
+static void
+cut_value(void *context, size_t index, enum store_result result, const struct store_bytes *value)
+{
+	struct cutting *cutting = context;
+	struct store_bytes cells = {NULL, 0};
+
+	if (value)
+		cells = store_range_cut(value, &cutting->ranges[index]);
+	cutting->value(cutting->context, index, result, value ? &cells : NULL);
+	if (--cutting->left)
+		return;
+	g_free(cutting->ranges);
+	g_free(cutting);
+}
+
+void
+store_get_cells(struct store *store, enum store_space space, const struct store_range *ranges,
+    size_t n_ranges, unsigned timeout, store_value_fn value, void *context)
+{
+	g_autofree struct store_bytes *keys = NULL;
+	struct cutting *cutting;
+
+	if (store->driver->get_cells) {
+		store->driver->get_cells(store, space, ranges, n_ranges, value, context);
+		return;
+	}
+	if (!n_ranges)
+		return;
+	cutting = g_new(struct cutting, 1);
+	*cutting = (struct cutting){
+	    .ranges = g_new(struct store_range, n_ranges),
+	    .left = n_ranges,
+	    .value = value,
+	    .context = context,
+	};
+	memcpy(cutting->ranges, ranges, n_ranges * sizeof *ranges);
+	keys = g_new(struct store_bytes, n_ranges);
+	for (size_t i = 0; i < n_ranges; i++)
+		keys[i] = ranges[i].key;
+	store->driver->get_many(store, space, keys, n_ranges, timeout, cut_value, cutting);
+}
+
 void
 store_update(struct store *store, enum store_space space, struct store_bytes key,
     store_update_fn update, void *job, GDestroyNotify free_job, const struct store_call *call)

@@ -10,7 +10,8 @@
  * returns; an update completes later, from store_dispatch(), which the owner of the store calls
  * whenever store_poll_fd() is readable. A program without an event loop calls store_wait().
  * A struct store belongs to one thread, which makes all calls and gets all callbacks;
- * of an embedded driver store_get() and store_get_many() may be called by any thread at any time.
+ * of an embedded driver the reads, store_get() to store_get_cells(), may be made by any thread at
+ * any time.
  *
  * What has been written and answered with STORE_OK is on the disk.
  */
@@ -207,6 +208,17 @@ void store_get(struct store *store, enum store_space space, struct store_bytes k
 /* VALUE is called once for each key, with its index, in any order. Sorted keys are faster. */
 void store_get_many(struct store *store, enum store_space space, const struct store_bytes *keys,
     size_t n_keys, unsigned timeout, store_value_fn value, void *context);
+
+/* COUNT cells from FIRST on. */
+struct store_range {
+	struct store_bytes key;
+	uint32_t first, count;
+};
+
+/* The same where only some cells of each value are wanted: VALUE gets these alone, or as many of
+ * them as there are. An embedded driver does not read the rest. */
+void store_get_cells(struct store *store, enum store_space space, const struct store_range *ranges,
+    size_t n_ranges, unsigned timeout, store_value_fn value, void *context);
 
 /* -- writes -- */
 

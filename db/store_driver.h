@@ -19,6 +19,9 @@ struct store_driver {
 	void (*get_many)(struct store *store, enum store_space space,
 	    const struct store_bytes *keys, size_t n_keys, unsigned timeout, store_value_fn value,
 	    void *context);
+	/* NULL: whole values are read. Answers before it returns. */
+	void (*get_cells)(struct store *store, enum store_space space,
+	    const struct store_range *ranges, size_t n_ranges, store_value_fn value, void *context);
 	/* The job belongs to the driver from the call on. */
 	void (*update)(struct store *store, enum store_space space, struct store_bytes key,
 	    store_update_fn update, void *job, GDestroyNotify free_job,
@@ -52,6 +55,10 @@ struct store *store_fallback_open(const struct store_options *options, GError **
 
 /* The update of store_add_many(), by which a driver knows that no old bytes are needed. */
 void store_add_deltas(const struct store_bytes *old, struct store_change *change, void *job);
+
+/* What RANGE wants of a whole value. */
+struct store_bytes store_range_cut(
+    const struct store_bytes *value, const struct store_range *range);
 
 /* Whether a record may be written under it. */
 static inline bool

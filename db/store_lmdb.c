@@ -585,6 +585,7 @@ const struct store_driver store_lmdb_driver = {
     .dispatch = lmdb_dispatch,
     .outstanding = lmdb_outstanding,
     .get_many = lmdb_get_many,
+    .get_cells = lmdb_get_cells,
     .update = lmdb_update,
     .scan = lmdb_scan,
     .expire = lmdb_expire,

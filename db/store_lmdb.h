@@ -1,6 +1,7 @@
 /* The LMDB driver's parts, private to it: store_lmdb.c opens, looks after and closes the
- * environments, store_lmdb_read.c reads, store_lmdb_queue.c is the owner's side of writing and
- * store_lmdb_writer.c the writer's. lmdb.h is included here and nowhere else. */
+ * environments, store_lmdb_read.c and store_lmdb_cells.c read, store_lmdb_queue.c is the owner's
+ * side of writing and store_lmdb_writer.c the writer's. lmdb.h is included here and nowhere else.
+ */
 #ifndef GREYLAG_DB_STORE_LMDB_H
 #define GREYLAG_DB_STORE_LMDB_H
 
@@ -131,6 +132,9 @@ int lmdb_walk_cursor(MDB_cursor *lmdb_cursor, enum store_space space, struct sto
 
 void lmdb_get_many(struct store *store, enum store_space space, const struct store_bytes *keys,
     size_t n_keys, unsigned timeout, store_value_fn value, void *context);
+/* store_lmdb_cells.c */
+void lmdb_get_cells(struct store *store, enum store_space space, const struct store_range *ranges,
+    size_t n_ranges, store_value_fn value, void *context);
 void lmdb_scan(struct store *store, enum store_space space, struct store_cursor *cursor,
     unsigned limit, store_record_fn record, const struct store_call *call);
 

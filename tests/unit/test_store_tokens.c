@@ -158,6 +158,88 @@ test_get_many(struct fixture *f, gconstpointer data G_GNUC_UNUSED)
 	}
 }
 
+/* -- cells of many -- */
+
+#define RECORDS 60
+
+struct cells_read {
+	struct store *store;
+	char keys[RECORDS][8];
+	struct store_range ranges[RECORDS];
+	GByteArray *cells[RECORDS];
+	unsigned seen;
+};
+
+static void
+on_range(void *context, size_t index, enum store_result result, const struct store_bytes *value)
+{
+	struct cells_read *read = context;
+
+	g_assert_cmpint(result, ==, index % 5 ? STORE_OK : STORE_NOT_FOUND);
+	g_assert_null(read->cells[index]);
+	read->cells[index] = g_byte_array_new();
+	if (value)
+		g_byte_array_append(read->cells[index], value->data, (guint)value->length);
+	read->seen++;
+}
+
+/* What is wanted of the whole value, as far as it is there. */
+static void
+check_range(struct cells_read *read, size_t i)
+{
+	const struct store_range *range = &read->ranges[i];
+	g_autoptr(GByteArray) whole = get_record(read->store, STORE_SLOTS, read->keys[i]);
+	size_t length = whole ? whole->len : 0, from = MIN(4 * (size_t)range->first, length);
+	size_t wanted = MIN(4 * (size_t)range->count, length - from);
+
+	assert_same_bytes(read->cells[i]->data, read->cells[i]->len,
+	    whole ? (const char *)whole->data + from : "", wanted);
+	g_clear_pointer(&read->cells[i], g_byte_array_unref);
+}
+
+static void
+check_ranges(struct cells_read *read, uint32_t first, uint32_t count)
+{
+	for (size_t i = 0; i < RECORDS; i++)
+		read->ranges[i] = (struct store_range){
+		    .key = bytes(read->keys[i]), .first = first, .count = count};
+	read->seen = 0;
+	store_get_cells(read->store, STORE_SLOTS, read->ranges, RECORDS, 0, on_range, read);
+	store_wait(read->store);
+	g_assert_cmpuint(read->seen, ==, RECORDS);
+	for (size_t i = 0; i < RECORDS; i++)
+		check_range(read, i);
+}
+
+/* Values of a few bytes to a whole page, changed between two reads. */
+static void
+test_get_cells(struct fixture *f, gconstpointer data G_GNUC_UNUSED)
+{
+	static const uint32_t last[] = {3, 400, 510, 600, 1018, STORE_CELLS_MAX - 1};
+	struct cells_read read = {.store = f->store};
+
+	for (size_t i = 0; i < RECORDS; i++)
+		g_snprintf(read.keys[i], sizeof read.keys[i], "k%02zu", i);
+	for (unsigned round = 0; round < 3; round++) {
+		for (size_t i = 0; i < RECORDS; i++) {
+			const struct store_cell cells[] = {{0, STORE_ADD, (int32_t)i + 1},
+			    {2, STORE_ADD, 70000},
+			    {last[i % G_N_ELEMENTS(last)], STORE_ADD, -(int32_t)i}};
+
+			if (i % 5)
+				add(f->store, STORE_SLOTS, read.keys[i], cells,
+				    G_N_ELEMENTS(cells));
+		}
+		check_ranges(&read, 0, 1);
+		check_ranges(&read, 2, 400);
+		check_ranges(&read, 400, 620);
+		check_ranges(&read, 600, 1);
+		check_ranges(&read, 1019, STORE_CELLS_MAX);
+		check_ranges(&read, UINT32_MAX, UINT32_MAX);
+	}
+	store_get_cells(f->store, STORE_SLOTS, NULL, 0, 0, on_range, &read);
+}
+
 /* -- scans -- */
 
 struct scanned {
@@ -539,6 +621,7 @@ static const struct {
     {"records-of-all-spaces-are-put-and-deleted", test_records},
     {"cells-of-all-spaces-add-and-refuse-overflow", test_cells},
     {"many-of-all-spaces-are-read-each-once", test_get_many},
+    {"cells-of-many-are-those-of-the-whole-values", test_get_cells},
     {"a-scan-of-any-space-sees-all", test_scan},
     {"pages-and-memory-are-scanned-in-order", test_order},
     {"an-update-of-any-size-is-whole-or-not-there", test_large},

@@ -12,7 +12,8 @@
 
 #define CLIENTNAME_SIZE 256
 
-/* The Public Suffix List (libpsl; the system's newest, else the one built in). */
+/* The Public Suffix List (the system's newest, else the one built into libpsl, which is loaded with
+ * the first list; without it the program ends). */
 struct suffix_list;
 
 struct suffix_list *suffix_list_load(void);

@@ -151,19 +151,30 @@ def case_train(bench):
                       lambda: bench.train_theirs(bench.new_folder(), cores), wish)
 
 
+def show_single(case, runs):
+    """Of (wall, cpu) of greylag and of bogofilter, message by message, median and mean."""
+    for what, at, wish in (("wall", 0, "(at most 1.6)"), ("processor", 1, "")):
+        for kind, middle in ("median", statistics.median), ("mean", statistics.mean):
+            mine, other = (middle(run[who][at] for run in runs) for who in (0, 1))
+            show(case, f"greylag, {what} time, {kind}", 1000 * mine, "", "ms")
+            show(case, f"bogofilter, {what} time, {kind}", 1000 * other, "", "ms")
+            show(case, f"ratio, {what} time, {kind}", mine / other, wish)
+
+
 def case_single(bench):
-    """One message a process."""
+    """One message a process: judged by name, and passed through with its verdict."""
     ours, theirs = bench.trained()
     paths = random.Random(1).sample(bench.paths("ham", "spam"), 300)
-    mine, other = [], []
+    show_single("a message a process",
+                [(times(bench.greylag(ours, "classify", path), None, None),
+                  times(bench.bogofilter(theirs, "-B", path), None, None)) for path in paths])
+    runs = []
     for path in paths:
-        mine.append(times(bench.greylag(ours, "classify", path), None, None))
-        other.append(times(bench.bogofilter(theirs, "-B", path), None, None))
-    for what, at, wish in (("wall", 0, "(at most 1.6)"), ("processor", 1, "")):
-        a, b = (statistics.median(run[at] for run in runs) for runs in (mine, other))
-        show("a message a process", f"greylag, {what} time", 1000 * a, "", "ms")
-        show("a message a process", f"bogofilter, {what} time", 1000 * b, "", "ms")
-        show("a message a process", f"ratio, {what} time", a / b, wish)
+        with open(path, encoding="utf-8", errors="surrogateescape", newline="") as file:
+            text = file.read()
+        runs.append((times(bench.greylag(ours, "filter", "-e"), text, None),
+                     times(bench.bogofilter(theirs, "-p", "-e"), text, None)))
+    show_single("filter, a message", runs)
 
 
 def write_mbox(path, paths):

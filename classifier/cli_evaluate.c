@@ -24,7 +24,8 @@ struct evaluation {
 	gboolean json, shuffle;
 	char *report;
 	double ham_loss;
-	GPtrArray *samples; /* struct sample */
+	GPtrArray *samples;    /* struct sample */
+	struct online *online; /* NULL: all are kept, to be mixed or for folds */
 	unsigned unreadable;
 };
 
@@ -45,6 +46,10 @@ take_message(gpointer context, gpointer item, gpointer result)
 		sample->spam = message->label == CLI_LABEL_SPAM;
 		sample->reading = result;
 		g_ptr_array_add(e->samples, sample);
+		if (e->online)
+			online_add(e->online, sample);
+		else
+			reading_shrink(sample->reading);
 	}
 	cli_message_free(message);
 }
@@ -144,8 +149,6 @@ read_samples(struct cli *cli, struct evaluation *e, int argc, char **argv, int *
 	pipeline_finish(pipeline);
 	for (unsigned i = 0; i < threads; i++)
 		reader_free(readers[i]);
-	if (argc != 2 || e->shuffle)
-		shuffle(e->samples);
 	return good;
 }
 
@@ -208,13 +211,34 @@ write_report(const struct evaluation *e, const struct mixture_options *cutoffs)
 
 /* -- runs -- */
 
-static void
-run(struct evaluation *e, const struct model_options *options)
+static struct online *
+begin_online(const struct evaluation *e, const struct model_options *options)
 {
-	if (e->folds)
+	return online_new(options, (unsigned)e->chunk, (unsigned)e->warm_up);
+}
+
+/* The samples of an index are judged as they come, others when all are there. */
+static bool
+run(struct cli *cli, struct evaluation *e, const struct model_options *options, int argc,
+    char **argv, int *ret_status)
+{
+	bool in_order = argc == 2 && !e->shuffle, good;
+
+	if (in_order && !e->folds)
+		e->online = begin_online(e, options);
+	good = read_samples(cli, e, argc, argv, ret_status);
+	if (!in_order)
+		shuffle(e->samples);
+	if (good && e->folds) {
 		evaluate_folds(options, e->samples, (unsigned)e->folds);
-	else
-		evaluate_online(options, e->samples, (unsigned)e->chunk, (unsigned)e->warm_up);
+	} else if (good && !e->online) {
+		e->online = begin_online(e, options);
+		for (guint i = 0; i < e->samples->len; i++)
+			online_add(e->online, g_ptr_array_index(e->samples, i));
+	}
+	if (e->online)
+		online_finish(e->online);
+	return good;
 }
 
 static bool
@@ -237,8 +261,9 @@ evaluate(struct cli *cli, struct evaluation *e, const GOptionEntry *entries, int
 	*ret_status = CLI_USAGE;
 	if (!options_are_good(cli, e))
 		return false;
+	*ret_options = bank_options_of(cli->settings);
 	e->samples = g_ptr_array_new_with_free_func(sample_free);
-	if (!read_samples(cli, e, argc, argv, ret_status))
+	if (!run(cli, e, ret_options, argc, argv, ret_status))
 		return false;
 	*ret_status = CLI_FAILED;
 	if (e->samples->len <= (guint)e->warm_up) {
@@ -247,8 +272,6 @@ evaluate(struct cli *cli, struct evaluation *e, const GOptionEntry *entries, int
 		    e->samples->len, e->warm_up);
 		return false;
 	}
-	*ret_options = bank_options_of(cli->settings);
-	run(e, ret_options);
 	return true;
 }
 

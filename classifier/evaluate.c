@@ -26,7 +26,7 @@ sample_at(const GPtrArray *samples, size_t i)
 	return g_ptr_array_index(samples, i);
 }
 
-/* -- runs -- */
+/* -- one sample -- */
 
 static void
 judge(struct model *model, struct sample *sample)
@@ -79,27 +79,66 @@ explain(struct model *model, const struct sample *sample)
 	return g_string_free(why, FALSE);
 }
 
-void
-evaluate_online(
-    const struct model_options *options, GPtrArray *samples, unsigned chunk, unsigned warm_up)
+/* -- online -- */
+
+struct online {
+	struct model *model;
+	GPtrArray *chunk; /* struct sample */
+	unsigned size, warm_up;
+	size_t judged;
+};
+
+struct online *
+online_new(const struct model_options *options, unsigned chunk, unsigned warm_up)
 {
-	struct model *model = model_new(options, NULL);
+	struct online *online = g_new(struct online, 1);
 
-	for (size_t start = 0; start < samples->len; start += chunk) {
-		size_t end = MIN(start + chunk, samples->len);
-
-		for (size_t i = start; i < end; i++) {
-			struct sample *sample = sample_at(samples, i);
-
-			judge(model, sample);
-			if (i >= warm_up && is_mistake(sample))
-				sample->why = explain(model, sample);
-		}
-		for (size_t i = start; i < end; i++)
-			learn(model, sample_at(samples, i));
-	}
-	model_free(model);
+	*online = (struct online){
+	    .model = model_new(options, NULL),
+	    .chunk = g_ptr_array_new(),
+	    .size = chunk,
+	    .warm_up = warm_up,
+	};
+	return online;
 }
+
+static void
+end_chunk(struct online *online)
+{
+	for (guint i = 0; i < online->chunk->len; i++) {
+		struct sample *sample = sample_at(online->chunk, i);
+
+		judge(online->model, sample);
+		if (online->judged++ >= online->warm_up && is_mistake(sample))
+			sample->why = explain(online->model, sample);
+	}
+	for (guint i = 0; i < online->chunk->len; i++) {
+		struct sample *sample = sample_at(online->chunk, i);
+
+		learn(online->model, sample);
+		g_clear_pointer(&sample->reading, reading_free);
+	}
+	g_ptr_array_set_size(online->chunk, 0);
+}
+
+void
+online_add(struct online *online, struct sample *sample)
+{
+	g_ptr_array_add(online->chunk, sample);
+	if (online->chunk->len == online->size)
+		end_chunk(online);
+}
+
+void
+online_finish(struct online *online)
+{
+	end_chunk(online);
+	g_ptr_array_unref(online->chunk);
+	model_free(online->model);
+	g_free(online);
+}
+
+/* -- cross-validation -- */
 
 static bool
 in_fold(const struct sample *sample, unsigned fold, unsigned folds)

@@ -15,17 +15,26 @@
 struct sample {
 	char *name;
 	bool spam;
-	struct reading *reading;
+	struct reading *reading; /* NULL once it has been judged and learned online */
 	/* results */
 	struct model_score score;
 	char *why; /* the words that weighed most, for the worst mistakes; else NULL */
 };
 
-/* SAMPLES are struct sample, in the order in which they came; scores are filled in. */
-void evaluate_online(
-    const struct model_options *options, GPtrArray *samples, unsigned chunk, unsigned warm_up);
+/* The online protocol, sample by sample as they come, so that any number of messages can be
+ * evaluated in little memory. */
+struct online;
+struct online *online_new(const struct model_options *options, unsigned chunk, unsigned warm_up);
 
-/* Each of N folds is judged by a model that has learned the others. A message belongs to a fold
+/* SAMPLE stays the caller's. It is judged, learned, and its reading freed together with those of
+ * its chunk, at the latest in online_finish(). */
+void online_add(struct online *online, struct sample *sample);
+
+/* Judges what is left, and frees ONLINE. */
+void online_finish(struct online *online);
+
+/* SAMPLES are struct sample, whose scores are filled in. Each of N folds is judged by a model that
+ * has learned the others. A message belongs to a fold
  * by its digest, so that copies of it are in one. */
 void evaluate_folds(const struct model_options *options, GPtrArray *samples, unsigned folds);
 

@@ -168,6 +168,20 @@ features_clear(struct features *features)
 	*features = (struct features){0};
 }
 
+void
+features_shrink(struct features *features)
+{
+	size_t used = 0;
+	for (unsigned voice = 0; voice < VOICES; voice++)
+		used += features->voices[voice].count;
+	features->block = g_renew(uint32_t, features->block, used);
+	used = 0;
+	for (unsigned voice = 0; voice < VOICES; voice++) {
+		features->voices[voice].list = features->block + used;
+		used += features->voices[voice].count;
+	}
+}
+
 static uint64_t
 checksum_on(uint64_t sum, const struct slots *slots, size_t from, size_t to)
 {

@@ -82,6 +82,8 @@ void ngrams_free(struct ngrams *ngrams);
 void ngrams_read(struct ngrams *ngrams, const struct message *message, const struct tokens *tokens,
     struct features *ret_features);
 void features_clear(struct features *features);
+/* Gives back what is not used, of those that will be kept a while. */
+void features_shrink(struct features *features);
 
 /* The slot of a token in the tables of words and of counts. */
 static inline uint32_t

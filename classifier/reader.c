@@ -105,6 +105,13 @@ reader_read(struct reader *reader, const uint8_t *bytes, size_t length)
 }
 
 void
+reading_shrink(struct reading *reading)
+{
+	tokens_shrink(&reading->tokens);
+	features_shrink(&reading->features);
+}
+
+void
 reading_free(struct reading *reading)
 {
 	if (!reading)

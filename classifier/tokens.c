@@ -40,6 +40,15 @@ tokens_clear(struct tokens *tokens)
 	tokens_init(tokens);
 }
 
+void
+tokens_shrink(struct tokens *tokens)
+{
+	g_clear_pointer(&tokens->slots, g_free);
+	tokens->slot_count = 0;
+	tokens->bytes = g_realloc(tokens->bytes, tokens->size = tokens->used);
+	tokens->list = g_renew(struct token, tokens->list, tokens->list_size = tokens->count);
+}
+
 /* Multiply and fold, eight bytes at a time, little-endian. */
 uint64_t
 token_hash(const char *text, size_t length)

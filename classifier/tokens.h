@@ -64,6 +64,8 @@ struct tokens {
 /* All zero bytes are an empty set too. */
 void tokens_init(struct tokens *tokens);
 void tokens_clear(struct tokens *tokens);
+/* Gives back what only adding needs: no more may be added. */
+void tokens_shrink(struct tokens *tokens);
 
 /* Replaces what TOKENS held by the tokens of MESSAGE. */
 void tokens_read(

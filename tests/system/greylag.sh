@@ -591,6 +591,8 @@ run g evaluate "$dir/indexed/index" --shuffle --chunk 5
 like "$status $out" '^0 counted +25 spam, 25 ham' 'evaluate INDEX of paths from where it is'
 (cd "$dir" && g evaluate indexed/index --shuffle --chunk 5) >"$dir/out" 2>&1
 like "$? $(cat "$dir/out")" '^0 counted +25 spam, 25 ham' 'and by a relative path itself'
+run g evaluate "$dir/indexed/index" --chunk 7 --warm-up 10
+like "$status $out" '^0 counted +25 spam, 15 ham' 'evaluate INDEX, in its order'
 echo "junk $data/ham-new.eml" >>"$dir/index"
 run g evaluate "$dir/index"
 is "$status" 3 'a bad index is refused'

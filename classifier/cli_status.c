@@ -17,6 +17,7 @@
 
 struct outcome {
 	uint32_t day;
+	guint place; /* in the registry: what one run learned was judged in its order */
 	bool spam;
 	enum verdict verdict;
 };
@@ -43,8 +44,8 @@ take_outcome(void *context, const struct store_bytes *key G_GNUC_UNUSED,
 	GArray *outcomes = ((struct outcomes *)context)->list;
 	struct model_entry entry;
 
-	if (registry_decode(value, &entry)) {
-		struct outcome outcome = {entry.day, entry.spam, entry.before};
+	if (registry_decode(value, &entry) && model_entry_is_judged(&entry)) {
+		struct outcome outcome = {entry.day, outcomes->len, entry.spam, entry.before};
 
 		g_array_append_val(outcomes, outcome);
 	}
@@ -56,7 +57,9 @@ later_first(const void *a, const void *b)
 {
 	const struct outcome *x = a, *y = b;
 
-	return (x->day < y->day) - (x->day > y->day);
+	if (x->day != y->day)
+		return x->day < y->day ? 1 : -1;
+	return (x->place < y->place) - (x->place > y->place);
 }
 
 /* How the last messages were judged before they were learned. */

@@ -112,6 +112,13 @@ struct model_entry {
 	uint16_t dialogue; /* of its features */
 };
 
+/* False of one that was learned without having been judged: in a run of one class, say. */
+static inline bool
+model_entry_is_judged(const struct model_entry *entry)
+{
+	return entry->before != VERDICT_UNSURE || entry->evidence != 0;
+}
+
 struct model_token {
 	const char *text;
 	size_t length;

@@ -253,9 +253,8 @@ static void
 conclude(struct rebuild *r, struct lesson *lesson)
 {
 	struct model_entry *entry = &lesson->record->entry;
-	bool judged = entry->before != VERDICT_UNSURE || entry->evidence != 0;
 	/* Of what was put in to look like ham only the text would tell, which is not remembered. */
-	if (!judged) {
+	if (!model_entry_is_judged(entry)) {
 		struct model_score score = {.logits = lesson->logits, .fisher = lesson->fisher};
 		model_conclude(r->model, mixture_is_young(r->seen.spam, r->seen.ham), &score);
 		entry->before = score.verdict;

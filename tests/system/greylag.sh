@@ -356,8 +356,11 @@ like "$out" '^subj:' 'tokens shows fields'
 like "$out" '^prescription$' 'and words'
 run g status
 like "$out" '^messages +25 spam, 25 ham' 'status counts messages'
+in_store one-class train ham "$data/ham" >/dev/null
+is "$(in_store one-class status --json | json 'd["registry"], d["last"]["judged"]')" '25 0' \
+	'nothing is judged while one class is unknown'
 is "$(g status --json | json 'd["messages"], d["registry"], d["last"]["judged"], d["tokens"] > 500')" \
-	"{'spam': 25, 'ham': 25} 50 50 True" '--json'
+	"{'spam': 25, 'ham': 25} 50 48 True" '--json'
 
 # -- dump and load --
 g dump >"$dir/dump"

@@ -54,7 +54,10 @@ bank_open(const struct settings *settings, const char *uri, enum bank_access acc
 	bank->options = bank_options_of(settings);
 	bank->lock = -1;
 	bank->access = access;
-	bank->shared = store_is_shared(bank->uri) ? bank_shared_new() : NULL;
+	if (store_is_shared(bank->uri))
+		bank->shared = bank_shared_new();
+	else
+		bank->embedded = bank_embedded_new();
 	if (access == BANK_LEARN && g_str_has_prefix(bank->uri, "lmdb:")) {
 		bank->lock_path = g_build_filename(bank->uri + strlen("lmdb:"), "train.lock", NULL);
 		bank->lock = open(bank->lock_path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
@@ -77,6 +80,7 @@ bank_close(struct bank *bank)
 		return;
 	store_close(&bank->store);
 	bank_shared_free(bank->shared);
+	bank_embedded_free(bank->embedded);
 	if (bank->lock >= 0)
 		close(bank->lock);
 	g_free(bank->lock_path);
@@ -238,6 +242,8 @@ source_head(void *context, int32_t ret_cells[MODEL_HEAD_CELLS])
 	struct bank *bank = context;
 	struct take take = {.into = ret_cells, .room = MODEL_HEAD_CELLS};
 
+	if (!bank_embedded_shows(bank, NULL))
+		return false;
 	read_one(bank, STORE_SLOTS, (struct store_bytes){BANK_HEAD_KEY, strlen(BANK_HEAD_KEY)},
 	    take_head, &take);
 	return !take.failed;
@@ -275,6 +281,8 @@ source_counts(
 	g_autofree struct store_bytes *keys = g_new(struct store_bytes, count);
 	struct take take = {.into = ret_counts};
 
+	if (!bank_embedded_shows(bank, NULL))
+		return false;
 	for (size_t i = 0; i < count; i++)
 		keys[i] = (struct store_bytes){tokens[i].text, tokens[i].length};
 	read_many(bank, STORE_TOKENS, keys, count, take_counts, &take);
@@ -369,6 +377,8 @@ source_sums(
 			memcpy(ret_sums, bank->shared->ahead[table].sums, count * sizeof *ret_sums);
 		return true;
 	}
+	if (!bank_embedded_shows(bank, NULL))
+		return false;
 	runs = g_array_new(FALSE, FALSE, sizeof(struct run));
 	add_runs(runs, table, slots, count, ret_sums);
 	return read_runs(bank, runs);
@@ -430,6 +440,8 @@ source_entry(void *context, const uint8_t digest[CANONICAL_DIGEST_SIZE], bool *r
 	struct bank *bank = context;
 	struct take take = {.into = ret_entry};
 
+	if (!bank_embedded_shows(bank, digest))
+		return false;
 	if (bank->shared && bank->shared->rebuilding &&
 	    !bank_shared_believed(bank->shared, digest, ret_found, ret_entry))
 		bank_shared_expect_from(bank, digest);
@@ -492,6 +504,8 @@ source_remembered(void *context, bool spam, const uint8_t point[CANONICAL_DIGEST
 
 	if (bank->shared && bank->shared->memory_read)
 		return bank_shared_next(bank, spam, point, ret_found, ret_digest, ret_slots);
+	if (!bank_embedded_shows(bank, NULL))
+		return false;
 	cursor_before(&cursor, spam, point);
 	read_begin(bank);
 	store_scan(bank->store, STORE_MEMORY, &cursor, 1, take_next, &call);
@@ -561,6 +575,8 @@ bank_preload(struct bank *bank, struct model *model)
 	struct store_call call = {
 	    .timeout = limit(bank), .done = preload_step_done, .context = &preload};
 
+	if (!bank_embedded_shows(bank, NULL))
+		return false;
 	read_begin(bank);
 	while (!cursor.end && preload.result == STORE_OK) {
 		store_scan(bank->store, STORE_SLOTS, &cursor, 1000, preload_page, &call);

@@ -73,9 +73,9 @@ void bank_unlock(struct bank *bank);
 bool bank_commit(struct bank *bank, struct model *model, GError **error);
 
 /*
- * The same, but of a shared store it may return while it is being written; bank_wait() waits for
- * that, and tells if it failed. So does the next commit, which is not done then. The model may
- * learn on meanwhile.
+ * The same, but it may return while it is being written; bank_wait() waits for that, and tells if
+ * it failed. So does the next commit, which is not done then. The model may learn on meanwhile;
+ * where it needs what is being written of an embedded store, it waits for that.
  */
 bool bank_begin_commit(struct bank *bank, struct model *model, GError **error);
 bool bank_wait(struct bank *bank, GError **error);

@@ -18,6 +18,7 @@ batch_new(void)
 	batch->cells = g_array_new(FALSE, FALSE, sizeof(struct store_cell));
 	batch->bytes = g_byte_array_new();
 	batch->entries = g_array_new(FALSE, FALSE, sizeof(struct bank_entry));
+	batch->pages = g_ptr_array_new_with_free_func(g_free);
 	return batch;
 }
 
@@ -28,6 +29,7 @@ bank_batch_free(struct batch *batch)
 	g_array_unref(batch->cells);
 	g_byte_array_unref(batch->bytes);
 	g_array_unref(batch->entries);
+	g_ptr_array_unref(batch->pages);
 	g_free(batch);
 }
 
@@ -137,6 +139,10 @@ sink_whole_page(void *context, unsigned table, uint32_t page, const int32_t *cel
 	bank_page_key(table, page, key);
 	change = change_of(batch, STORE_SLOTS, key, sizeof key);
 	change.whole = cells;
+	if (batch->copies) {
+		change.whole = g_memdup2(cells, count * sizeof *cells);
+		g_ptr_array_add(batch->pages, (gpointer)change.whole);
+	}
 	change.n_cells = count;
 	g_array_append_val(batch->changes, change);
 }
@@ -221,22 +227,8 @@ bank_batch_say(const struct batch *batch, struct store_change *change)
 		say_change(batch, &g_array_index(batch->changes, struct change, i), change);
 }
 
-static void
-say_batch(const struct store_bytes *old G_GNUC_UNUSED, struct store_change *change, void *job)
-{
-	store_change_by_reference(change);
-	bank_batch_say(job, change);
-}
-
-static void
-committed(void *context, enum store_result result, void *job G_GNUC_UNUSED)
-{
-	*(enum store_result *)context = result;
-}
-
-/* Keys of the tokens that a message was taken from (GBytes): some may be in no message any more. */
-static GPtrArray *
-maybe_unused(const struct batch *batch)
+GPtrArray *
+bank_maybe_unused(const struct batch *batch)
 {
 	GPtrArray *keys = g_ptr_array_new_with_free_func((GDestroyNotify)g_bytes_unref);
 
@@ -264,8 +256,8 @@ delete_if_unused(
 }
 
 /* A token that stays because this failed counts for nothing, so that it is no error. */
-static void
-delete_unused(struct store *store, const GPtrArray *keys)
+void
+bank_delete_unused(struct store *store, const GPtrArray *keys)
 {
 	const struct store_call call = {0};
 
@@ -278,31 +270,6 @@ delete_unused(struct store *store, const GPtrArray *keys)
 	}
 	if (keys->len)
 		store_wait(store);
-}
-
-void
-bank_delete_unused(struct store *store, const struct batch *batch)
-{
-	g_autoptr(GPtrArray) keys = maybe_unused(batch);
-
-	delete_unused(store, keys);
-}
-
-/* The store frees the batch. */
-static enum store_result
-commit_embedded(struct bank *bank, struct batch *batch)
-{
-	enum store_result result = STORE_UNAVAILABLE;
-	struct store_call call = {.done = committed, .context = &result};
-	g_autoptr(GPtrArray) unused = maybe_unused(batch);
-
-	store_update(bank->store, STORE_SLOTS,
-	    (struct store_bytes){BANK_HEAD_KEY, strlen(BANK_HEAD_KEY)}, say_batch, batch,
-	    (GDestroyNotify)bank_batch_free, &call);
-	store_wait(bank->store);
-	if (result == STORE_OK)
-		delete_unused(bank->store, unused);
-	return result;
 }
 
 static bool
@@ -320,15 +287,18 @@ bool
 bank_wait(struct bank *bank, GError **error)
 {
 	GError *problem = NULL;
-	bool done = !bank->shared || tell(bank_shared_finish_commit(bank, &problem), &problem);
+	enum store_result result = bank->shared ? bank_shared_finish_commit(bank, &problem)
+						: bank_embedded_finish_commit(bank);
+	bool done = tell(result, &problem);
 
 	if (problem)
 		g_propagate_error(error, problem);
 	return done;
 }
 
-bool
-bank_begin_commit(struct bank *bank, struct model *model, GError **error)
+/* STAYS says that the model does not learn on before it is written. */
+static bool
+begin_commit(struct bank *bank, struct model *model, bool stays, GError **error)
 {
 	struct batch *batch = batch_new();
 	const struct model_sink sink = {
@@ -341,23 +311,31 @@ bank_begin_commit(struct bank *bank, struct model *model, GError **error)
 	    .memory = sink_memory,
 	};
 
+	bool done;
+
 	batch->merges = bank->shared != NULL;
+	batch->copies = !stays;
 	model_drain(model, &sink);
-	if (batch->changes->len == 0 && batch->entries->len == 0) {
+	done = bank_wait(bank, error);
+	if (!done || (batch->changes->len == 0 && batch->entries->len == 0)) {
 		bank_batch_free(batch);
-		return bank_wait(bank, error);
+		return done;
 	}
-	if (!bank->shared)
-		return tell(commit_embedded(bank, batch), error);
-	if (!bank_wait(bank, error)) {
-		bank_batch_free(batch);
-		return false;
-	}
-	return bank_shared_begin_commit(bank, batch) == BANK_FLIES || bank_wait(bank, error);
+	if (bank->shared)
+		return bank_shared_begin_commit(bank, batch) == BANK_FLIES ||
+		       bank_wait(bank, error);
+	bank_embedded_begin_commit(bank, batch);
+	return true;
+}
+
+bool
+bank_begin_commit(struct bank *bank, struct model *model, GError **error)
+{
+	return begin_commit(bank, model, false, error);
 }
 
 bool
 bank_commit(struct bank *bank, struct model *model, GError **error)
 {
-	return bank_begin_commit(bank, model, error) && bank_wait(bank, error);
+	return begin_commit(bank, model, true, error) && bank_wait(bank, error);
 }

@@ -25,8 +25,8 @@
 
 /* -- what was read -- */
 
-static guint
-digest_hash(gconstpointer digest)
+guint
+bank_digest_hash(gconstpointer digest)
 {
 	guint hash;
 
@@ -34,8 +34,8 @@ digest_hash(gconstpointer digest)
 	return hash;
 }
 
-static gboolean
-digest_equal(gconstpointer a, gconstpointer b)
+gboolean
+bank_digest_equal(gconstpointer a, gconstpointer b)
 {
 	return memcmp(a, b, CANONICAL_DIGEST_SIZE) == 0;
 }
@@ -66,7 +66,7 @@ bank_shared_new(void)
 	g_mutex_init(&shared->lock);
 	while (!shared->me)
 		shared->me = (uint64_t)g_random_int() << 32 | g_random_int();
-	shared->believed = g_hash_table_new_full(digest_hash, digest_equal, NULL, g_free);
+	shared->believed = g_hash_table_new_full(bank_digest_hash, bank_digest_equal, NULL, g_free);
 	memory_clear(shared);
 	return shared;
 }
@@ -353,7 +353,7 @@ bank_shared_expect_from(struct bank *bank, const uint8_t digest[CANONICAL_DIGEST
 {
 	g_autoptr(GArray) entries = g_array_new(FALSE, FALSE, sizeof(struct bank_entry));
 	g_autoptr(GHashTable) asked =
-	    g_hash_table_new_full(digest_hash, digest_equal, g_free, NULL);
+	    g_hash_table_new_full(bank_digest_hash, bank_digest_equal, g_free, NULL);
 
 	for (unsigned spam = 0; spam < 2; spam++) {
 		GTreeNode *node = g_tree_lower_bound(bank->shared->memory[spam], digest);
@@ -369,7 +369,7 @@ bank_expect(struct bank *bank, const struct features *const *messages, size_t n)
 {
 	g_autoptr(GArray) entries = g_array_new(FALSE, FALSE, sizeof(struct bank_entry));
 	g_autoptr(GHashTable) asked =
-	    g_hash_table_new_full(digest_hash, digest_equal, g_free, NULL);
+	    g_hash_table_new_full(bank_digest_hash, bank_digest_equal, g_free, NULL);
 
 	if (!bank->shared)
 		return;
@@ -547,8 +547,8 @@ bank_shared_begin_commit(struct bank *bank, struct batch *batch)
 	flight->n_changes = batch->changes->len;
 	flight->n_bytes = batch->bytes->len;
 	flight->bases = shared->believed;
-	flight->entries = g_hash_table_new_full(digest_hash, digest_equal, NULL, g_free);
-	shared->believed = g_hash_table_new_full(digest_hash, digest_equal, NULL, g_free);
+	flight->entries = g_hash_table_new_full(bank_digest_hash, bank_digest_equal, NULL, g_free);
+	shared->believed = g_hash_table_new_full(bank_digest_hash, bank_digest_equal, NULL, g_free);
 	flight->landing = take_off(bank, flight);
 	bank_shared_drop_ahead(shared);
 	if (shared->memory_read)
@@ -593,8 +593,10 @@ bank_shared_finish_commit(struct bank *bank, GError **error)
 	shared->flight = NULL;
 	shared->rebuilding = false;
 	if (landing == BANK_LANDED) {
+		g_autoptr(GPtrArray) unused = bank_maybe_unused(flight->batch);
+
 		shared->commits++;
-		bank_delete_unused(bank->store, flight->batch);
+		bank_delete_unused(bank->store, unused);
 	} else {
 		result = landing == BANK_CRASHED ? flight->result : STORE_UNAVAILABLE;
 		bank_turn_give_back(bank->store, shared->me, BANK_SHARED_LIMIT);

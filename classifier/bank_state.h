@@ -15,9 +15,11 @@ struct bank {
 	char *uri;
 	struct model_options options;
 	enum bank_access access;
-	char *lock_path;            /* NULL where there is nothing to lock */
-	int lock;                   /* its descriptor, or -1 */
-	struct bank_shared *shared; /* NULL unless other hosts use the store too */
+	char *lock_path; /* NULL where there is nothing to lock */
+	int lock;        /* its descriptor, or -1 */
+	/* One of the two: the first if other hosts use the store too. */
+	struct bank_shared *shared;
+	struct bank_embedded *embedded;
 };
 
 /* Another connection to a server's store, for reads; NULL if it cannot be had. */
@@ -34,7 +36,7 @@ struct change {
 	size_t key, key_length;
 	size_t value, value_length; /* of a put */
 	size_t first_cell, n_cells; /* of deltas */
-	const int32_t *whole;       /* or all cells, in the model */
+	const int32_t *whole;       /* or all cells, in the model or the batch */
 	bool put, delete;
 };
 
@@ -51,6 +53,8 @@ struct batch {
 	GByteArray *bytes;
 	bool merges;     /* entries are gathered here, and become changes when they are merged */
 	GArray *entries; /* struct bank_entry */
+	bool copies;     /* the model may learn on before all is written: its pages are copied */
+	GPtrArray *pages;
 };
 
 /* ENTRY is NULL for one that was deleted. */
@@ -61,8 +65,28 @@ void bank_batch_raise(struct batch *batch, uint32_t head_cell, int32_t value);
 void bank_batch_say(const struct batch *batch, struct store_change *change);
 void bank_batch_free(struct batch *batch);
 
-/* What is forgotten leaves no word behind: tokens of the batch that are in no message any more. */
-void bank_delete_unused(struct store *store, const struct batch *batch);
+/* Keys of the tokens that the batch takes a message from (GBytes): some may be in no message any
+ * more. What is forgotten leaves no word behind: these are deleted. */
+GPtrArray *bank_maybe_unused(const struct batch *batch);
+void bank_delete_unused(struct store *store, const GPtrArray *keys);
+
+/* Of digests, for hash tables. */
+guint bank_digest_hash(gconstpointer digest);
+gboolean bank_digest_equal(gconstpointer a, gconstpointer b);
+
+/* -- an embedded store (bank_embedded.c) -- */
+
+struct bank_embedded *bank_embedded_new(void);
+void bank_embedded_free(struct bank_embedded *embedded); /* accepts NULL */
+
+/* Begins to write the batch, which belongs to the store then; not before the last one has ended. */
+void bank_embedded_begin_commit(struct bank *bank, struct batch *batch);
+/* Waits until it is on the disk. STORE_OK too if nothing was to be written. */
+enum store_result bank_embedded_finish_commit(struct bank *bank);
+
+/* Before a read of the entry of DIGEST, or with NULL of anything else: if that is being written,
+ * waits until the store shows it. False if it could not be written. */
+bool bank_embedded_shows(struct bank *bank, const uint8_t *digest);
 
 /* -- a store that other hosts use too (bank_shared.c) -- */
 

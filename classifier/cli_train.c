@@ -133,7 +133,8 @@ learn_one(struct training *t, const struct cli_message *message, const struct re
 	if (outcome == MODEL_LEARNED || outcome == MODEL_MOVED)
 		t->learned[message->label]++;
 	t->moved += outcome == MODEL_MOVED;
-	if (outcome == MODEL_FAILED && !t->error)
+	/* It fails too where it would have to see what could not be written. */
+	if (outcome == MODEL_FAILED && !t->error && bank_wait(t->cli->bank, &t->error))
 		g_set_error_literal(
 		    &t->error, BANK_ERROR, BANK_FAILED, "the store cannot be read any more");
 	return outcome;
@@ -219,6 +220,19 @@ confirm(struct training *t)
 	return true;
 }
 
+/* From an embedded store a model that does not defer its steps rehearses what was learned last, and
+ * would wait for the disk all the same; and what it does not keep in memory twice is all, in the
+ * end. */
+static bool
+begin_commit(struct training *t, bool all, GError **error)
+{
+	struct bank *bank = t->cli->bank;
+	bool flies = bank_is_shared(bank) || (t->deferring && !all);
+
+	return flies ? bank_begin_commit(bank, t->model, error)
+		     : bank_commit(bank, t->model, error);
+}
+
 /* When it is ALL, it is on the disk when this returns; else the disk may be waited for later. */
 static void
 commit(struct training *t, bool all)
@@ -226,7 +240,7 @@ commit(struct training *t, bool all)
 	GError *error = NULL;
 
 	for (unsigned i = 0; i < CONFLICTS && !t->error && confirm(t); i++) {
-		if (!bank_begin_commit(t->cli->bank, t->model, &error)) {
+		if (!begin_commit(t, all, &error)) {
 			if (!take_problem(t, g_steal_pointer(&error)))
 				return;
 			continue;
@@ -370,7 +384,7 @@ rebuild(struct training *t)
 {
 	if (bank_is_shared(t->cli->bank))
 		rebuild_shared(t);
-	else if (rebuild_model(t))
+	else if (confirm(t) && rebuild_model(t))
 		commit(t, true);
 	g_array_set_size(t->corrections, 0);
 }

@@ -3,6 +3,7 @@ noinst_LIBRARIES += classifier/libclassify.a
 classifier_libclassify_a_SOURCES = \
 	classifier/bank.c classifier/bank.h classifier/bank_state.h \
 	classifier/bank_commit.c \
+	classifier/bank_embedded.c \
 	classifier/bank_shared.c \
 	classifier/bank_turn.c classifier/bank_turn.h \
 	classifier/bogowords.c classifier/bogowords.h \

@@ -23,6 +23,9 @@
 
 #define PROGRESS_INTERVAL (G_USEC_PER_SEC / 5)
 
+/* Between two updates of the statistics, each of which waits for the disk. */
+#define COUNT_INTERVAL (5 * G_USEC_PER_SEC)
+
 /* A label of its own beside those of cli_sort_paths(). */
 #define LABEL_FORGET CLI_LABELS
 
@@ -38,6 +41,8 @@ struct training {
 	unsigned kept[MODEL_FAILED + 1];     /* the outcomes that are on the disk */
 	struct counted sent;                 /* at the last commit, which may be on its way */
 	unsigned learned[CLI_LABELS], moved; /* since then */
+	struct counted told;                 /* is written, and not in the statistics yet */
+	int64_t told_at;                     /* when all was */
 	char *last;                          /* the last message that was learned */
 	/* Of a shared store, struct learnable: those since the last commit, which may have to be
 	 * learned again. The first FLYING are being written; from NEXT on they wait to be learned.
@@ -177,6 +182,18 @@ learn_again(struct training *t)
 	return !t->error;
 }
 
+/* To the statistics. */
+static void
+tell_count(struct training *t)
+{
+	struct counted *told = &t->told;
+
+	cli_count_learned(
+	    t->cli, told->learned[CLI_LABEL_HAM], told->learned[CLI_LABEL_SPAM], told->moved);
+	*told = (struct counted){{0}, {0}, 0};
+	t->told_at = g_get_monotonic_time();
+}
+
 /* What was sent is written. */
 static void
 count_sent(struct training *t)
@@ -188,9 +205,12 @@ count_sent(struct training *t)
 		g_ptr_array_remove_range(t->batch, 0, t->flying);
 	t->next -= t->flying;
 	t->flying = 0;
-	cli_count_learned(
-	    t->cli, sent->learned[CLI_LABEL_HAM], sent->learned[CLI_LABEL_SPAM], sent->moved);
+	for (unsigned i = 0; i < CLI_LABELS; i++)
+		t->told.learned[i] += sent->learned[i];
+	t->told.moved += sent->moved;
 	sent->learned[CLI_LABEL_HAM] = sent->learned[CLI_LABEL_SPAM] = sent->moved = 0;
+	if (g_get_monotonic_time() - t->told_at > COUNT_INTERVAL)
+		tell_count(t);
 }
 
 /* False if it cannot go on: after a conflict all is learned again that is not written. */
@@ -569,12 +589,12 @@ settle(struct training *t)
 {
 	struct model_totals totals;
 
-	commit(t, true);
 	model_totals(t->model, &totals);
-	if (t->error ||
-	    (!totals.owed && (cli_interrupted() || !model_wants_rebuild(t->model, learned_in(t)))))
-		return;
-	rebuild(t);
+	if (!t->error &&
+	    (totals.owed || (!cli_interrupted() && model_wants_rebuild(t->model, learned_in(t)))))
+		rebuild(t);
+	else
+		commit(t, true);
 }
 
 /* -- a run -- */
@@ -645,11 +665,12 @@ run(struct cli *cli, char **const paths[], const unsigned *labels, unsigned n)
 	t.corrections = g_array_new(FALSE, FALSE, sizeof(struct correction));
 	g_array_set_clear_func(t.corrections, correction_clear);
 	cli_catch_signals();
-	t.begun = t.shown = g_get_monotonic_time();
+	t.begun = t.shown = t.told_at = g_get_monotonic_time();
 	for (unsigned i = 0; i < n; i++)
 		feeds[i] = cli_feed_new(paths[i], labels[i]);
 	run_feeds(&t, feeds, n);
 	settle(&t);
+	tell_count(&t);
 	wait_for_corrections(&t);
 	status = finish(&t, labels[0] == LABEL_FORGET);
 	model_free(t.model);

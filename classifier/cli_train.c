@@ -18,6 +18,9 @@
 /* Messages whose entries are read at once from a server. */
 #define WINDOW 64
 
+/* Messages that are held back until it shows whether the run is a bulk run. */
+#define HELD 256
+
 /* Conflicts with other trainers in one commit before it is given up. */
 #define CONFLICTS 10
 
@@ -44,11 +47,12 @@ struct training {
 	struct counted told;                 /* is written, and not in the statistics yet */
 	int64_t told_at;                     /* when all was */
 	char *last;                          /* the last message that was learned */
-	/* Of a shared store, struct learnable: those since the last commit, which may have to be
-	 * learned again. The first FLYING are being written; from NEXT on they wait to be learned.
+	/* struct learnable. Of a shared store those since the last commit, which may have to be
+	 * learned again: the first FLYING are being written; from NEXT on they wait to be learned.
+	 * Of an embedded one those that are held back; FRESH of them are new.
 	 */
 	GPtrArray *batch;
-	guint flying, next;
+	guint flying, next, fresh;
 	GArray *corrections; /* struct correction, to be looked at in the end */
 	bool single, deferring;
 	struct reputation_rules reputation;
@@ -415,13 +419,14 @@ learned_in(const struct training *t)
 	return t->outcomes[MODEL_LEARNED] + t->outcomes[MODEL_MOVED];
 }
 
-/* Once a run is a bulk run, its messages take their steps in the rebuild at its end. */
+/* Once a run is a bulk run, counting FRESH messages that are about to be learned, they take their
+ * steps in the rebuild at its end. */
 static void
-watch_size(struct training *t)
+watch_size(struct training *t, unsigned fresh)
 {
 	if (t->error)
 		return;
-	if (!t->deferring && model_wants_rebuild(t->model, learned_in(t))) {
+	if (!t->deferring && model_wants_rebuild(t->model, learned_in(t), fresh)) {
 		t->deferring = true;
 		model_defer(t->model);
 		bank_defer(t->cli->bank);
@@ -478,7 +483,7 @@ learn(struct training *t, const struct cli_message *message, const struct readin
 	t->last = g_strdup(message->name);
 	if (++t->uncommitted >= COMMIT_MESSAGES || model_waiting(t->model) > COMMIT_BYTES)
 		commit(t, false);
-	watch_size(t);
+	watch_size(t, 0);
 }
 
 /* Those that wait. Commits may come between. */
@@ -498,16 +503,56 @@ learn_waiting(struct training *t)
 	}
 }
 
+/* Those that were held back. */
+static void
+learn_held(struct training *t)
+{
+	watch_size(t, t->fresh);
+	for (guint i = 0; i < t->batch->len && !t->error; i++) {
+		const struct learnable *l = g_ptr_array_index(t->batch, i);
+
+		learn(t, l->message, l->reading);
+	}
+	g_ptr_array_set_size(t->batch, 0);
+	t->fresh = 0;
+}
+
+static void
+learn_kept(struct training *t)
+{
+	if (bank_is_shared(t->cli->bank))
+		learn_waiting(t);
+	else
+		learn_held(t);
+}
+
+/* Of an embedded store, until it shows what kind of run it is: the steps of the first messages of a
+ * bulk run would be taken out again by the rebuild. */
+static bool
+is_kept(const struct training *t)
+{
+	return bank_is_shared(t->cli->bank) || !t->deferring;
+}
+
+static bool
+is_fresh(struct training *t, const struct cli_message *message, const struct reading *reading)
+{
+	return message->label != LABEL_FORGET &&
+	       !model_knows(t->model, reading->features.digest, message->label == CLI_LABEL_SPAM);
+}
+
 static void
 keep(struct training *t, struct cli_message *message, struct reading *reading)
 {
 	struct learnable *l = g_new(struct learnable, 1);
+	bool shared = bank_is_shared(t->cli->bank);
 
 	*l = (struct learnable){message, reading};
 	g_clear_pointer(&message->bytes, g_free);
 	g_ptr_array_add(t->batch, l);
-	if (t->batch->len - t->next >= WINDOW)
-		learn_waiting(t);
+	t->fresh += !shared && is_fresh(t, message, reading);
+	if (t->batch->len - t->next >= (shared ? WINDOW : HELD))
+		learn_kept(t);
 }
 
 static void
@@ -520,7 +565,7 @@ take_message(gpointer context, gpointer item, gpointer result)
 		clear_progress(t);
 		cli_tell_unreadable(message);
 		t->unreadable++;
-	} else if (!t->error && bank_is_shared(t->cli->bank)) {
+	} else if (!t->error && is_kept(t)) {
 		keep(t, message, result);
 		show_progress(t);
 		return;
@@ -574,7 +619,7 @@ run_feeds(struct training *t, struct cli_feed **feeds, unsigned n)
 	pipeline = pipeline_new(&functions, (gpointer *)readers, threads);
 	push_all(t, pipeline, feeds, n);
 	pipeline_finish(pipeline);
-	learn_waiting(t);
+	learn_kept(t);
 	for (unsigned i = 0; i < threads; i++)
 		reader_free(readers[i]);
 	for (unsigned i = 0; i < n; i++)
@@ -590,8 +635,8 @@ settle(struct training *t)
 	struct model_totals totals;
 
 	model_totals(t->model, &totals);
-	if (!t->error &&
-	    (totals.owed || (!cli_interrupted() && model_wants_rebuild(t->model, learned_in(t)))))
+	if (!t->error && (totals.owed || (!cli_interrupted() &&
+					     model_wants_rebuild(t->model, learned_in(t), 0))))
 		rebuild(t);
 	else
 		commit(t, true);

@@ -238,6 +238,9 @@ struct model_report {
 	unsigned steps; /* that were taken on it */
 };
 
+/* Whether model_learn() would find it known as that class; false too if the source failed. */
+bool model_knows(struct model *model, const uint8_t digest[CANONICAL_DIGEST_SIZE], bool spam);
+
 /* DAY is since 1970-01-01. RET_REPORT, which may be NULL, is set if it was learned or moved. */
 enum model_learned model_learn(struct model *model, const struct tokens *tokens,
     const struct features *features, bool spam, uint32_t day, struct model_report *ret_report);
@@ -252,8 +255,9 @@ enum model_learned model_unlearn(
  */
 bool model_rebuild(struct model *model);
 
-/* Whether a run that learned RUN messages calls for model_rebuild(). */
-bool model_wants_rebuild(const struct model *model, size_t run);
+/* Whether a run that learned RUN messages, and is about to learn so many NEW ones, calls for
+ * model_rebuild(). */
+bool model_wants_rebuild(const struct model *model, size_t run, size_t new);
 
 /*
  * A bulk run that will end with model_rebuild() need not step on each message before: from here on

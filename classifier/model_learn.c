@@ -303,6 +303,13 @@ model_unlearn(struct model *model, const struct tokens *tokens, const struct fea
 	return stale ? MODEL_DIFFERS : MODEL_FORGOTTEN;
 }
 
+bool
+model_knows(struct model *model, const uint8_t digest[CANONICAL_DIGEST_SIZE], bool spam)
+{
+	const struct model_record *record = model_record(model, digest);
+	return record != NULL && record->exists && record->entry.spam == spam;
+}
+
 enum model_learned
 model_learn(struct model *model, const struct tokens *tokens, const struct features *features,
     bool spam, uint32_t day, struct model_report *ret_report)

@@ -320,10 +320,11 @@ model_rebuild(struct model *model)
 }
 
 bool
-model_wants_rebuild(const struct model *model, size_t run)
+model_wants_rebuild(const struct model *model, size_t run, size_t new)
 {
 	struct fisher_counts learned = model_learned_counts(model);
-	return run >= REBUILD_RUN && run * REBUILD_SHARE >= (size_t)learned.spam + learned.ham;
+	size_t all = (size_t)learned.spam + learned.ham + new;
+	return run + new >= REBUILD_RUN && (run + new) * REBUILD_SHARE >= all;
 }
 
 void

@@ -596,31 +596,61 @@ message_header(const struct message *message, const char *name)
 	return NULL;
 }
 
+/* Room for the lead, and what came last. */
+struct lead {
+	char *at, *end;
+	bool space, full;
+};
+
+static void
+lead_add(struct lead *lead, const GString *folded)
+{
+	const char *stop = folded->str + folded->len;
+	for (const char *p = folded->str, *next; p < stop; p = next) {
+		next = g_utf8_next_char(p);
+		bool blank = (unsigned char)*p <= ' ';
+		lead->full = next - p > lead->end - lead->at;
+		if (lead->full)
+			return;
+		if (!blank)
+			for (const char *byte = p; byte < next; byte++)
+				*lead->at++ = *byte;
+		else if (!lead->space)
+			*lead->at++ = ' ';
+		lead->space = blank;
+	}
+}
+
+/* About SIZE bytes of text or more, up to the end of a word: so each piece is folded by itself. */
+static size_t
+cut_piece(const char *text, size_t length, size_t size)
+{
+	while (size < length && ((text[size] & 0x80) || g_ascii_isalnum(text[size])))
+		size++;
+	return size < length ? size + 1 : length;
+}
+
 /* Appends TEXT folded and squeezed to OUT, up to END bytes of it in all. */
 static void
 append_lead(const struct message_text *text, size_t end, GString *folded, GString *out)
 {
 	if (!text || out->len >= end)
 		return;
-	g_string_truncate(folded, 0);
-	/* White space may make up most of it: what is read is four times what is wanted. */
+	/* White space may make up most of it: what is read is four times what is wanted, if need
+	 * be. */
 	size_t length = text_cut(text->text, text->length, 4 * (end - out->len));
-	text_fold(text->text, length, TEXT_FOLD_CASE, folded);
-	bool space = true;
-	const char *stop = folded->str + folded->len;
-	for (const char *p = folded->str, *next; p < stop; p = next) {
-		next = g_utf8_next_char(p);
-		bool blank = (unsigned char)*p <= ' ';
-		if (out->len + (size_t)(next - p) > end)
-			return;
-		if (!blank)
-			g_string_append_len(out, p, next - p);
-		else if (!space)
-			g_string_append_c(out, ' ');
-		space = blank;
+	size_t begun = out->len;
+	g_string_set_size(out, end);
+	struct lead lead = {.at = out->str + begun, .end = out->str + end, .space = true};
+	for (size_t at = 0, piece; at < length && !lead.full; at += piece) {
+		piece = cut_piece(text->text + at, length - at, (size_t)(lead.end - lead.at));
+		g_string_truncate(folded, 0);
+		text_fold(text->text + at, piece, TEXT_FOLD_CASE, folded);
+		lead_add(&lead, folded);
 	}
-	if (!space && out->len < end)
-		g_string_append_c(out, ' ');
+	if (!lead.full && !lead.space && lead.at < lead.end)
+		*lead.at++ = ' ';
+	g_string_truncate(out, (size_t)(lead.at - out->str));
 }
 
 void

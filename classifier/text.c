@@ -173,6 +173,23 @@ put_ascii(struct folder *folder, char character)
 	g_string_append_c(folder->out, fold ? g_ascii_tolower(character) : character);
 }
 
+/* Letters and digits of ASCII from TEXT on, as put_ascii() would put them one by one; most of all
+ * text is such. There must be nothing invisible before. Returns where they end. */
+static const char *
+put_ascii_run(struct folder *folder, const char *text, const char *end)
+{
+	const char *stop = text;
+	size_t before = folder->out->len;
+	for (; stop < end && g_ascii_isalnum(*stop); stop++)
+		folder->latin |= g_ascii_isalpha(*stop);
+	g_string_append_len(folder->out, text, stop - text);
+	if (folder->flags & TEXT_FOLD_CASE)
+		for (char *p = folder->out->str + before; *p; p++)
+			if (g_ascii_isupper(*p))
+				*p |= 0x20;
+	return stop;
+}
+
 static void
 put_letter(struct folder *folder, gunichar character)
 {
@@ -281,6 +298,10 @@ text_fold(const char *text, size_t length, unsigned flags, GString *out)
 	    .out = out, .start = out->len, .flags = flags, .all_lookalike = true};
 	const char *end = text + length;
 	while (text < end) {
+		if (!folder.invisible && g_ascii_isalnum(*text)) {
+			text = put_ascii_run(&folder, text, end);
+			continue;
+		}
 		if (!(*text & 0x80)) {
 			put_ascii(&folder, *text++);
 			continue;

@@ -472,7 +472,8 @@ take_next(void *context, const struct store_bytes *key, const struct store_bytes
 	if (key->length != BANK_MEMORY_KEY)
 		return false;
 	memcpy(next->key, key->data, BANK_MEMORY_KEY);
-	g_byte_array_append(next->slots, value->data, (guint)value->length);
+	if (next->slots)
+		g_byte_array_append(next->slots, value->data, (guint)value->length);
 	next->found = true;
 	return false;
 }
@@ -516,7 +517,7 @@ source_remembered(void *context, bool spam, const uint8_t point[CANONICAL_DIGEST
 	*ret_found = next.found;
 	if (*ret_found)
 		memcpy(ret_digest, next.key + 1, CANONICAL_DIGEST_SIZE);
-	else
+	else if (ret_slots)
 		g_byte_array_set_size(ret_slots, 0);
 	return true;
 }

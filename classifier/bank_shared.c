@@ -238,7 +238,8 @@ bank_shared_next(struct bank *bank, bool spam, const uint8_t point[CANONICAL_DIG
 		return true;
 	memcpy(ret_digest, g_tree_node_key(node), CANONICAL_DIGEST_SIZE);
 	slots = g_bytes_get_data(g_tree_node_value(node), &length);
-	g_byte_array_append(ret_slots, slots, (guint)length);
+	if (ret_slots)
+		g_byte_array_append(ret_slots, slots, (guint)length);
 	return true;
 }
 

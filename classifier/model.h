@@ -145,7 +145,8 @@ struct model_source {
 	bool (*entry)(void *context, const uint8_t digest[CANONICAL_DIGEST_SIZE], bool *ret_found,
 	    struct model_entry *ret_entry);
 	/* The remembered message of the class whose digest is POINT or the next above it (not round
-	 * the end): its digest, and its slots as rehearsal_encode() wrote them, appended. */
+	 * the end): its digest, and its slots as rehearsal_encode() wrote them, appended, unless
+	 * RET_SLOTS is NULL. */
 	bool (*remembered)(void *context, bool spam, const uint8_t point[CANONICAL_DIGEST_SIZE],
 	    bool *ret_found, uint8_t ret_digest[CANONICAL_DIGEST_SIZE], GByteArray *ret_slots);
 };

@@ -111,7 +111,8 @@ recall_stored(struct model *model, bool spam, const uint8_t point[CANONICAL_DIGE
 	memcpy(at, point, sizeof(at));
 	do {
 		bool found = false;
-		g_byte_array_set_size(ret_slots, 0);
+		if (ret_slots != NULL)
+			g_byte_array_set_size(ret_slots, 0);
 		if (!model->source.remembered(
 			model->source.context, spam, at, &found, ret_digest, ret_slots))
 			return false;
@@ -146,6 +147,8 @@ model_recall_bytes(struct model *model, bool spam, const uint8_t point[CANONICAL
 	if (memo == NULL || (stored && memcmp(memo->digest, ret_digest, sizeof(memo->digest)) >= 0))
 		return true;
 	memcpy(ret_digest, memo->digest, sizeof(memo->digest));
+	if (ret_slots == NULL)
+		return true;
 	g_byte_array_set_size(ret_slots, 0);
 	g_byte_array_append(ret_slots, memo->slots, (guint)memo->length);
 	return true;

@@ -17,7 +17,7 @@ struct walk {
 	struct model *model;
 	bool spam, found;
 	uint8_t digest[CANONICAL_DIGEST_SIZE];
-	GByteArray *slots;
+	GByteArray *slots; /* NULL if only the digest is wanted */
 };
 
 static bool
@@ -28,10 +28,12 @@ walk_from(struct walk *walk, const uint8_t point[CANONICAL_DIGEST_SIZE])
 }
 
 static bool
-walk_begin(struct walk *walk, struct model *model, bool spam)
+walk_begin(struct walk *walk, struct model *model, bool spam, bool with_slots)
 {
 	static const uint8_t lowest[CANONICAL_DIGEST_SIZE];
-	*walk = (struct walk){.model = model, .spam = spam, .slots = g_byte_array_new()};
+	*walk = (struct walk){.model = model, .spam = spam};
+	if (with_slots)
+		walk->slots = g_byte_array_new();
 	return walk_from(walk, lowest);
 }
 
@@ -47,7 +49,7 @@ walk_on(struct walk *walk)
 static void
 walk_end(struct walk *walk)
 {
-	g_byte_array_unref(walk->slots);
+	g_clear_pointer(&walk->slots, g_byte_array_unref);
 }
 
 /* -- taking out -- */
@@ -60,32 +62,36 @@ has_stepped(const struct model_entry *entry)
 	       memcmp(&entry->mixture, &none.mixture, sizeof(none.mixture)) != 0;
 }
 
-static void
-take_out(struct model *model, const struct walk *at, struct model_record *record)
+static bool
+take_out(struct model *model, bool spam, struct model_record *record)
 {
 	struct features features;
-	if (!has_stepped(&record->entry) ||
-	    !rehearsal_decode(at->slots->data, at->slots->len, &features))
-		return;
+	bool found;
+	if (!model_recall(model, spam, record->digest, &found, &features))
+		return false;
+	if (!found)
+		return true;
 	for (enum voice_name voice = 0; voice < VOICES; voice++)
 		model_undo_voice(model, voice, &features.voices[voice], &record->entry);
 	model_undo_mixture(model, &record->entry);
 	record->dirty = true;
 	features_clear(&features);
+	return true;
 }
 
-/* *RET_COUNT is that of the class' remembered messages. */
+/* *RET_COUNT is that of the class' remembered messages. After a bulk run few of them have stepped:
+ * of the others the slots, which are nearly all of a store, are not read. */
 static bool
 take_out_class(struct model *model, bool spam, uint32_t *ret_count)
 {
 	struct walk walk;
 	uint32_t count = 0;
-	bool done = walk_begin(&walk, model, spam);
+	bool done = walk_begin(&walk, model, spam, false);
 	while (done && walk.found) {
 		struct model_record *record = model_record(model, walk.digest);
 		done = record != NULL;
 		if (done && record->exists) {
-			take_out(model, &walk, record);
+			done = !has_stepped(&record->entry) || take_out(model, spam, record);
 			count++;
 		}
 		done = done && walk_on(&walk);
@@ -299,8 +305,8 @@ rebuild(struct model *model)
 		return false;
 	r.seen.spam -= MIN(r.seen.spam, remembered.spam);
 	r.seen.ham -= MIN(r.seen.ham, remembered.ham);
-	bool done = walk_begin(&r.walks[0], model, false);
-	done = walk_begin(&r.walks[1], model, true) && done;
+	bool done = walk_begin(&r.walks[0], model, false, true);
+	done = walk_begin(&r.walks[1], model, true, true) && done;
 	done = done && learn_all_again(&r);
 	walk_end(&r.walks[0]);
 	walk_end(&r.walks[1]);

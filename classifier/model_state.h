@@ -158,7 +158,7 @@ bool model_remember(struct model *model, const struct features *features, bool s
 bool model_forget(struct model *model, const struct features *features, bool spam);
 
 /* The remembered message of the class at POINT or next above it; *RET_FOUND says whether there is
- * one. Its slots as they are written down. False if the source failed. */
+ * one. Its slots as they are written down, unless RET_SLOTS is NULL. False if the source failed. */
 bool model_recall_bytes(struct model *model, bool spam, const uint8_t point[CANONICAL_DIGEST_SIZE],
     bool *ret_found, uint8_t ret_digest[CANONICAL_DIGEST_SIZE], GByteArray *ret_slots);
 

@@ -203,14 +203,28 @@ store_cells_get(const struct store_bytes *value, int32_t *ret_cells, size_t n)
 	memset(ret_cells + there, 0, (n - there) * sizeof *ret_cells);
 }
 
+size_t
+store_step_length(const struct store_step *step)
+{
+	return step->whole ? 4 * step->n_cells : step->value.length;
+}
+
+void
+store_step_write(const struct store_step *step, uint8_t *ret_value)
+{
+	if (!step->whole && step->value.length)
+		memcpy(ret_value, step->value.data, step->value.length);
+	for (size_t i = 0; step->whole && i < step->n_cells; i++)
+		cell_write(ret_value + 4 * i, step->whole[i]);
+}
+
 struct store_bytes
 store_step_value(const struct store_step *step, GByteArray *scratch)
 {
 	if (!step->whole)
 		return step->value;
-	g_byte_array_set_size(scratch, 4 * (guint)step->n_cells);
-	for (size_t i = 0; i < step->n_cells; i++)
-		cell_write(scratch->data + 4 * i, step->whole[i]);
+	g_byte_array_set_size(scratch, (guint)store_step_length(step));
+	store_step_write(step, scratch->data);
 	return (struct store_bytes){scratch->data, scratch->len};
 }
 

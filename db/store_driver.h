@@ -105,7 +105,10 @@ void store_change_begin(
     struct store_change *change, enum store_space space, struct store_bytes key);
 void store_change_clear(struct store_change *change);
 
-/* What a put writes, in SCRATCH if it is cells. */
+/* The bytes that a put writes: how many, and they themselves. */
+size_t store_step_length(const struct store_step *step);
+void store_step_write(const struct store_step *step, uint8_t *ret_value);
+/* The same, in SCRATCH if it is cells. */
 struct store_bytes store_step_value(const struct store_step *step, GByteArray *scratch);
 
 /* The cells of OLD (NULL for none) with the step's deltas applied, as a value in RET_VALUE. */

@@ -65,9 +65,10 @@ close_cursors(struct lmdb_environment *e)
 	}
 }
 
+/* A record of LENGTH bytes, which are to be written to *RET_VALUE. */
 static int
-put_record(struct lmdb_environment *e, MDB_txn *txn, const struct store_step *step,
-    const void *value, size_t length, int64_t expires)
+reserve_record(struct lmdb_environment *e, MDB_txn *txn, const struct store_step *step,
+    size_t length, int64_t expires, uint8_t **ret_value)
 {
 	size_t skip = store_spaces[step->space].expires ? LMDB_EXPIRY_SIZE : 0;
 	MDB_val k = {step->key.length, (void *)step->key.data}, v = {length + skip, NULL};
@@ -83,8 +84,7 @@ put_record(struct lmdb_environment *e, MDB_txn *txn, const struct store_step *st
 	b = v.mv_data;
 	for (size_t i = 0; i < skip; i++)
 		b[i] = (uint8_t)(seconds >> (24 - 8 * i));
-	if (length)
-		memcpy(b + skip, value, length);
+	*ret_value = b + skip;
 	return MDB_SUCCESS;
 }
 
@@ -158,13 +158,14 @@ make_room(struct lmdb_environment *e, MDB_txn *txn, const struct store_step *ste
 static int
 step_put(struct lmdb_environment *e, MDB_txn *txn, const struct store_step *step)
 {
-	struct store_bytes value;
+	uint8_t *value;
 	int code = make_room(e, txn, step);
 
-	if (code != MDB_SUCCESS)
-		return code;
-	value = store_step_value(step, e->cells);
-	return put_record(e, txn, step, value.data, value.length, step->expires);
+	if (code == MDB_SUCCESS)
+		code = reserve_record(e, txn, step, store_step_length(step), step->expires, &value);
+	if (code == MDB_SUCCESS)
+		store_step_write(step, value);
+	return code;
 }
 
 static int
@@ -176,6 +177,24 @@ step_delete(struct lmdb_environment *e, MDB_txn *txn, const struct store_step *s
 	return code == MDB_NOTFOUND ? MDB_SUCCESS : code;
 }
 
+/* The record that the cursor of its space stands at, OLD, becomes NEW: most tokens keep their
+ * length, and are not looked for twice. */
+static int
+put_added(struct lmdb_environment *e, MDB_txn *txn, const struct store_step *step,
+    const struct store_bytes *old, const GByteArray *new, int64_t expires)
+{
+	MDB_val k = {step->key.length, (void *)step->key.data}, v = {new->len, new->data};
+	uint8_t *value;
+	int code;
+
+	if (old && old->length == new->len && !store_spaces[step->space].expires)
+		return mdb_cursor_put(e->cursors[step->space], &k, &v, MDB_CURRENT);
+	code = reserve_record(e, txn, step, new->len, expires, &value);
+	if (code == MDB_SUCCESS && new->len)
+		memcpy(value, new->data, new->len);
+	return code;
+}
+
 static int
 step_add(struct lmdb_environment *e, MDB_txn *txn, const struct store_step *step)
 {
@@ -183,6 +202,7 @@ step_add(struct lmdb_environment *e, MDB_txn *txn, const struct store_step *step
 	struct store_bytes old;
 	int64_t expires = step->expires;
 	MDB_cursor *cursor;
+	bool there;
 	int code = get_cursor(e, txn, step->space, &cursor);
 
 	if (code == MDB_SUCCESS)
@@ -192,8 +212,9 @@ step_add(struct lmdb_environment *e, MDB_txn *txn, const struct store_step *step
 		return code;
 	if (code == MDB_SUCCESS && !lmdb_unwrap(step->space, &v, &old, &expires))
 		return MDB_CORRUPTED;
-	store_cells_apply(code == MDB_SUCCESS ? &old : NULL, step, e->cells);
-	return put_record(e, txn, step, e->cells->data, e->cells->len, expires);
+	there = code == MDB_SUCCESS;
+	store_cells_apply(there ? &old : NULL, step, e->cells);
+	return put_added(e, txn, step, there ? &old : NULL, e->cells, expires);
 }
 
 /* -- the writer's side: operations -- */

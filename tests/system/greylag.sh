@@ -439,6 +439,10 @@ END
 in_store many train --ham "$dir/many" --spam "$data/spam" >"$dir/log"
 is "$(cat "$dir/log")" 'trained 775, already known 0, moved 0, failed 0' 'many messages are learned'
 counts many >"$dir/counts.many"
+in_store other_order train --spam "$data/spam" --ham $(ls -r "$dir/many" | sed "s|^|$dir/many/|") >/dev/null
+in_store many dump >"$dir/dump.many"
+in_store other_order dump >"$dir/dump.other_order"
+same "$dir/dump.many" "$dir/dump.other_order" 'in whichever order'
 in_store killed train --spam "$data/spam" >"$dir/log"
 for delay in 0.02 0.1 0.3; do
 	"$greylag" -c "$dir/greylag.conf" -d "$dir/s/killed" train ham "$dir/many" >"$dir/log" 2>&1 &

@@ -2,7 +2,9 @@
  * What was learned, through a store on a disk: a model that reads it back judges just as the one
  * that learned it.
  */
+#include <signal.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <glib.h>
 #include <glib/gstdio.h>
 
@@ -205,6 +207,125 @@ test_unlearn(void)
 	world_close(&w);
 }
 
+/* A model as a bulk run has it. */
+static struct model *
+bulk_model(struct world *w)
+{
+	struct model *model = bank_model(w->bank);
+
+	g_assert_true(bank_preload(w->bank, model));
+	model_defer(model);
+	return model;
+}
+
+/* The first half is on its way to the disk, if it FLIES, while the second is learned, and a message
+ * of each comes again. */
+static struct model *
+train_in_halves(struct world *w, bool flies)
+{
+	struct model *model = bulk_model(w);
+	g_autoptr(GError) error = NULL;
+
+	for (unsigned i = 0; i < MESSAGES / 2; i++)
+		g_assert_cmpint(learn(w, model, i, i % 2), ==, MODEL_LEARNED);
+	g_assert_true((flies ? bank_begin_commit : bank_commit)(w->bank, model, &error));
+	for (unsigned i = MESSAGES / 2; i < MESSAGES; i++)
+		g_assert_cmpint(learn(w, model, i, i % 2), ==, MODEL_LEARNED);
+	g_assert_cmpint(learn(w, model, 4, false), ==, MODEL_KNOWN);
+	g_assert_cmpint(learn(w, model, MESSAGES - 2, false), ==, MODEL_KNOWN);
+	g_assert_true(bank_wait(w->bank, &error));
+	g_assert_no_error(error);
+	g_assert_true(model_rebuild(model));
+	commit(w, model);
+	return model;
+}
+
+static void
+test_flight(void)
+{
+	struct world flown, walked;
+	struct model *a, *b;
+	struct fisher_counts counts;
+
+	world_open(&flown);
+	world_open(&walked);
+	a = train_in_halves(&flown, true);
+	b = train_in_halves(&walked, false);
+	g_assert_cmpuint(count(&flown, STORE_MESSAGES), ==, MESSAGES);
+	g_assert_cmpuint(count(&flown, STORE_MEMORY), ==, MESSAGES);
+	counts_of(&flown, "pills", &counts);
+	g_assert_cmpuint(counts.spam, ==, MESSAGES / 2);
+	for (unsigned i = 0; i < 20; i++)
+		g_assert_cmpfloat(
+		    judge(&flown, a, 1000 + i, i % 2), ==, judge(&walked, b, 1000 + i, i % 2));
+	model_free(a);
+	model_free(b);
+	world_close(&flown);
+	world_close(&walked);
+}
+
+/* What is being written is known at once, and can be taken back at once. */
+static void
+test_flight_read(void)
+{
+	struct world w;
+	struct model *model;
+	struct reading *r;
+	g_autoptr(GError) error = NULL;
+
+	world_open(&w);
+	model = bulk_model(&w);
+	for (unsigned i = 0; i < MESSAGES; i++)
+		g_assert_cmpint(learn(&w, model, i, i % 2), ==, MODEL_LEARNED);
+	g_assert_true(bank_begin_commit(w.bank, model, &error));
+	g_assert_cmpint(learn(&w, model, 0, false), ==, MODEL_KNOWN);
+	g_assert_true(bank_begin_commit(w.bank, model, &error));
+	r = make_reading(&w, 1, true);
+	g_assert_cmpint(model_unlearn(model, &r->tokens, &r->features), ==, MODEL_FORGOTTEN);
+	reading_free(r);
+	commit(&w, model);
+	g_assert_cmpuint(count(&w, STORE_MESSAGES), ==, MESSAGES - 1);
+	g_assert_cmpuint(count(&w, STORE_MEMORY), ==, MESSAGES - 1);
+	model_free(model);
+	world_close(&w);
+}
+
+static void
+limit_files(rlim_t size)
+{
+	struct rlimit limit;
+
+	g_assert_cmpint(getrlimit(RLIMIT_FSIZE, &limit), ==, 0);
+	limit.rlim_cur = size;
+	g_assert_cmpint(setrlimit(RLIMIT_FSIZE, &limit), ==, 0);
+}
+
+/* The disk is full: who needs what could not be written fails, the wait tells it, and another model
+ * learns it all. */
+static void
+test_flight_lost(void)
+{
+	struct world w;
+	struct model *model;
+	g_autoptr(GError) error = NULL;
+
+	world_open(&w);
+	model = bulk_model(&w);
+	g_assert_cmpint(learn(&w, model, 0, false), ==, MODEL_LEARNED);
+	signal(SIGXFSZ, SIG_IGN);
+	limit_files(4096);
+	g_assert_true(bank_begin_commit(w.bank, model, &error));
+	g_assert_cmpint(learn(&w, model, 1, true), ==, MODEL_LEARNED);
+	g_assert_cmpint(learn(&w, model, 0, false), ==, MODEL_FAILED);
+	g_assert_false(bank_wait(w.bank, &error));
+	g_assert_error(error, BANK_ERROR, BANK_FAILED);
+	limit_files(RLIM_INFINITY);
+	model_free(model);
+	model_free(train(&w));
+	g_assert_cmpuint(count(&w, STORE_MESSAGES), ==, MESSAGES);
+	world_close(&w);
+}
+
 static void
 test_missing_store(void)
 {
@@ -247,6 +368,9 @@ main(int argc, char **argv)
 	g_test_add_func("/bank/what-is-read-back-judges-alike", test_read_back);
 	g_test_add_func("/bank/a-message-is-learned-once", test_idempotent);
 	g_test_add_func("/bank/what-is-unlearned-is-gone", test_unlearn);
+	g_test_add_func("/bank/a-model-learns-on-during-a-commit", test_flight);
+	g_test_add_func("/bank/what-is-being-written-is-known", test_flight_read);
+	g_test_add_func("/bank/a-commit-that-failed-is-told", test_flight_lost);
 	g_test_add_func("/bank/reading-makes-no-store", test_missing_store);
 	g_test_add_func("/bank/another-layout-is-refused", test_other_layout);
 	return g_test_run();

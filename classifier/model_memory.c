@@ -41,6 +41,7 @@ memo_free(gpointer data)
 void
 model_memory_init(struct model *model)
 {
+	model->encoded = g_byte_array_new();
 	model->records = g_hash_table_new_full(digest_hash, digest_equal, NULL, g_free);
 	for (unsigned i = 0; i < 2; i++)
 		model->memory[i] = g_tree_new_full(digest_compare, NULL, NULL, memo_free);
@@ -49,6 +50,7 @@ model_memory_init(struct model *model)
 void
 model_memory_clear(struct model *model)
 {
+	g_byte_array_unref(model->encoded);
 	g_hash_table_destroy(model->records);
 	for (unsigned i = 0; i < 2; i++)
 		g_tree_destroy(model->memory[i]);
@@ -289,12 +291,14 @@ model_remember(struct model *model, const struct features *features, bool spam)
 	if (model->options.memory_bytes == 0 ||
 	    (!model->deferring && !rehearsal_keeps(features->digest, lowerings)))
 		return true;
-	GByteArray *bytes = g_byte_array_new();
+	/* An array has room for the largest numbers, of which most are small. */
+	GByteArray *bytes = model->encoded;
+	g_byte_array_set_size(bytes, 0);
 	rehearsal_encode(features, bytes);
 	struct model_memo *memo = memo_of(model, features->digest, spam);
 	g_free(memo->slots);
 	memo->length = bytes->len;
-	memo->slots = g_byte_array_free(bytes, FALSE);
+	memo->slots = g_memdup2(bytes->data, bytes->len);
 	memo->dirty = true;
 	record->entry.remembered = true;
 	model->waiting += memo->length;

@@ -64,6 +64,7 @@ struct model {
 	struct model_words words;
 	GHashTable *records; /* digest -> struct model_record */
 	GTree *memory[2];    /* of ham and spam: digest -> struct model_memo */
+	GByteArray *encoded; /* room to write slots down */
 	size_t waiting;      /* bytes */
 	bool deferring;
 };

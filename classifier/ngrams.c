@@ -13,7 +13,6 @@
 struct ngrams {
 	uint64_t bits[SET_WORDS];
 	uint64_t summary[SET_SUMMARY];
-	size_t count;
 	GString *lead;
 };
 
@@ -53,13 +52,12 @@ set_add(struct ngrams *set, uint32_t slot)
 {
 	uint64_t *word = &set->bits[slot / 64];
 	uint64_t bit = UINT64_C(1) << (slot % 64);
-	set->count += (*word & bit) == 0;
 	*word |= bit;
 	set->summary[slot / 4096] |= UINT64_C(1) << (slot / 64 % 64);
 }
 
-/* Writes the set out in ascending order and empties it. */
-static void
+/* Writes the set out in ascending order and empties it. How many there were. */
+static size_t
 set_take(struct ngrams *set, uint32_t *ret_slots)
 {
 	size_t count = 0;
@@ -72,7 +70,7 @@ set_take(struct ngrams *set, uint32_t *ret_slots)
 		}
 		set->summary[high] = 0;
 	}
-	set->count = 0;
+	return count;
 }
 
 /* Multiplicative hashing (D. Knuth, The Art of Computer Programming 3, 6.4) by 2^64 over the
@@ -126,10 +124,9 @@ static void
 take_voice(struct ngrams *ngrams, enum voice_name voice, struct features *features, size_t *used)
 {
 	struct slots *slots = &features->voices[voice];
-	slots->count = ngrams->count;
 	slots->list = features->block + *used;
-	*used += ngrams->count;
-	set_take(ngrams, slots->list);
+	slots->count = set_take(ngrams, slots->list);
+	*used += slots->count;
 }
 
 void

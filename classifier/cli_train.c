@@ -244,9 +244,8 @@ confirm(struct training *t)
 	return true;
 }
 
-/* From an embedded store a model that does not defer its steps rehearses what was learned last, and
- * would wait for the disk all the same; and what it does not keep in memory twice is all, in the
- * end. */
+/* A model that steps at once rehearses what was learned last, and would wait for an embedded store
+ * all the same. At the end it has changed all tables, and copies of them would take 27 MB. */
 static bool
 begin_commit(struct training *t, bool all, GError **error)
 {

@@ -5,7 +5,7 @@
 #include <stdbool.h>
 
 /* Items under way for each thread, and bytes in all: enough that the threads need not wait while
- * the pusher commits a transaction. */
+ * the pusher gathers a transaction. */
 #define DEPTH     64
 #define BYTES_MAX (16u << 20)
 

@@ -215,12 +215,22 @@ def basic_headers(message):
     return b"\n".join(kept) + gap + body
 
 
+def subject_and_body(message):
+    head, gap, body = message.partition(b"\n\n")
+    subject = re.search(rb"(?im)^subject:.*(\n[ \t].*)*", head)
+    return (subject[0] if subject else b"Subject:") + gap + body
+
+
 def case_bodies(bench):
     bench.compare("bodies only", bench.copies("bodies", body_only), 0.25)
 
 
 def case_basic(bench):
     bench.compare("headers stripped", bench.copies("basic", basic_headers), 0.25)
+
+
+def case_subject(bench):
+    bench.compare("subject and body", bench.copies("subject", subject_and_body), 0.25)
 
 
 def case_halves(bench):

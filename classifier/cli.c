@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "classifier/corpus.h"
+#include "classifier/message.h"
 
 /* Messages that a feed reads ahead. */
 #define FEED_DEPTH 64
@@ -21,6 +22,16 @@ cli_fail(const GError *error)
 {
 	fprintf(stderr, "greylag: %s\n", error->message);
 	return CLI_FAILED;
+}
+
+bool
+cli_prepare_reading(void)
+{
+	g_autoptr(GError) error = NULL;
+
+	if (!message_load(&error))
+		cli_fail(error);
+	return !error;
 }
 
 int

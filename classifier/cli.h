@@ -61,6 +61,9 @@ int cli_tune(struct cli *cli, int argc, char **argv);
 int cli_fail(const GError *error);
 int cli_usage(const struct cli *cli, const char *format, ...) G_GNUC_PRINTF(2, 3);
 
+/* False when it has told that many messages cannot be read. */
+bool cli_prepare_reading(void);
+
 /* Parses a command's options (NULL for none besides the common ones) and reads the configuration.
  * False when it has told what is wrong, or printed the help (*RET_STATUS). */
 bool cli_parse(

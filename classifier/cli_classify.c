@@ -163,7 +163,7 @@ classify(struct cli *cli, char **paths, enum format format)
 	struct cli_message *first = cli_feed_next(feed), *second = cli_feed_next(feed);
 	unsigned n = second ? MIN(pipeline_threads(), JUDGES_MAX) : 1;
 	g_autofree struct judge *judges = g_new0(struct judge, n);
-	bool ready = true;
+	bool ready = true, can_read = !second || cli_prepare_reading();
 
 	for (unsigned i = 0; i < n; i++) {
 		judges[i].reader = reader_new(cli->settings);
@@ -174,6 +174,7 @@ classify(struct cli *cli, char **paths, enum format format)
 	}
 	if (!ready)
 		fprintf(stderr, "greylag: the store cannot be read\n");
+	ready &= can_read;
 	if (ready && first)
 		take_judged(&c, first, judge_message(&judges[0], first));
 	else

@@ -261,6 +261,10 @@ evaluate(struct cli *cli, struct evaluation *e, const GOptionEntry *entries, int
 	*ret_status = CLI_USAGE;
 	if (!options_are_good(cli, e))
 		return false;
+	if (!cli_prepare_reading()) {
+		*ret_status = CLI_FAILED;
+		return false;
+	}
 	*ret_options = bank_options_of(cli->settings);
 	e->samples = g_ptr_array_new_with_free_func(sample_free);
 	if (!run(cli, e, ret_options, argc, argv, ret_status))

@@ -102,15 +102,19 @@ struct filtered {
 static void
 write_origin(struct cli *cli, const struct message *message, int out)
 {
-	struct suffix_list *suffixes;
+	struct suffix_list *suffixes = NULL;
+	g_autoptr(GError) error = NULL;
 	struct origin origin = {.client = {.family = ADDRESS_NONE}};
 
 	if (message->canonical.handover) {
-		suffixes = suffix_list_load();
+		suffixes = suffix_list_load(&error);
+		if (error)
+			cli_fail(error);
+	}
+	if (suffixes)
 		origin_read(message, settings_list(cli->settings, SETTING_CLASSIFIER_AUTHSERV_IDS),
 		    suffixes, &origin);
-		suffix_list_free(suffixes);
-	}
+	suffix_list_free(suffixes);
 	/* Who does not read it goes without. */
 	if (write(out, &origin, sizeof origin) != (ssize_t)sizeof origin)
 		return;

@@ -692,9 +692,9 @@ run(struct cli *cli, char **const paths[], const unsigned *labels, unsigned n)
 	struct cli_feed *feeds[CLI_LABELS];
 	int status;
 
-	if (!cli_open(cli, BANK_LEARN))
-		return CLI_FAILED;
 	t.single = n == 1 && !paths[0][1] && !g_file_test(paths[0][0], G_FILE_TEST_IS_DIR);
+	if ((!t.single && !cli_prepare_reading()) || !cli_open(cli, BANK_LEARN))
+		return CLI_FAILED;
 	t.batch = g_ptr_array_new_with_free_func(learnable_free);
 	if (!bank_lock(cli->bank, &t.error) || !open_model(&t)) {
 		if (!t.error)

@@ -5,8 +5,8 @@
  * GMime brings a dozen libraries along, so it is loaded when something needs it. What nine
  * messages of ten have is read here and comes out as GMime would have it: fields without a
  * comment, an escape, a continuation or an encoded word; base64 without anything odd; and
- * quoted-printable. Without the library the program ends with a message, as it would if it were
- * linked with it; content_load() says so before there is anything to lose.
+ * quoted-printable. Without the library the program ends with a message where it is needed, as it
+ * would at its start if it were linked with it; content_load() says so before.
  */
 #ifndef GREYLAG_CLASSIFIER_CONTENT_H
 #define GREYLAG_CLASSIFIER_CONTENT_H

@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 #include <glib.h>
 
 #include "classifier/cli.h"
@@ -100,6 +101,19 @@ parse_arguments(struct cli *cli, int *argc, char ***argv, int *ret_status)
 	return true;
 }
 
+/* What GLib ends the program for, a library that is missing or memory that is out, is a failure as
+ * any other. */
+static void
+take_log(const char *domain, GLogLevelFlags level, const char *text, G_GNUC_UNUSED gpointer unused)
+{
+	if (!(level & G_LOG_LEVEL_ERROR)) {
+		g_log_default_handler(domain, level, text, NULL);
+		return;
+	}
+	fprintf(stderr, "greylag: %s\n", text);
+	_exit(CLI_FAILED);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -109,6 +123,7 @@ main(int argc, char **argv)
 	/* Only what characters are matters, and each further category costs a file to open. */
 	setlocale(LC_CTYPE, "C.UTF-8");
 	g_set_prgname("greylag");
+	g_log_set_default_handler(take_log, NULL);
 	signal(SIGPIPE, SIG_IGN);
 	if (parse_arguments(&cli, &argc, &argv, &status))
 		status = cli.command->run(&cli, argc, argv);

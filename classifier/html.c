@@ -134,30 +134,52 @@ struct parse {
 	struct scope scopes[DEPTH_MAX + 2];
 };
 
+struct loading {
+	struct libxml libxml;
+	GError *error;
+};
+
 static gpointer
-load_libxml(G_GNUC_UNUSED gpointer unused)
+load(G_GNUC_UNUSED gpointer unused)
 {
-	static struct libxml libxml;
+	static struct loading loading;
 	const struct library_symbol symbols[] = {
-	    LIBRARY_SYMBOL("xmlInitParser", libxml.init),
-	    LIBRARY_SYMBOL("htmlCreateMemoryParserCtxt", libxml.create),
-	    LIBRARY_SYMBOL("htmlCtxtUseOptions", libxml.use_options),
-	    LIBRARY_SYMBOL("htmlParseDocument", libxml.parse),
-	    LIBRARY_SYMBOL("htmlFreeParserCtxt", libxml.free),
-	    LIBRARY_SYMBOL("xmlStopParser", libxml.stop),
-	    LIBRARY_SYMBOL("xmlDictSetLimit", libxml.limit_names),
+	    LIBRARY_SYMBOL("xmlInitParser", loading.libxml.init),
+	    LIBRARY_SYMBOL("htmlCreateMemoryParserCtxt", loading.libxml.create),
+	    LIBRARY_SYMBOL("htmlCtxtUseOptions", loading.libxml.use_options),
+	    LIBRARY_SYMBOL("htmlParseDocument", loading.libxml.parse),
+	    LIBRARY_SYMBOL("htmlFreeParserCtxt", loading.libxml.free),
+	    LIBRARY_SYMBOL("xmlStopParser", loading.libxml.stop),
+	    LIBRARY_SYMBOL("xmlDictSetLimit", loading.libxml.limit_names),
 	};
-	if (!library_load(LIBXML_LIBRARY, symbols, G_N_ELEMENTS(symbols), NULL))
-		return NULL;
-	libxml.init();
-	return &libxml;
+	if (library_load(LIBXML_LIBRARY, symbols, G_N_ELEMENTS(symbols), &loading.error))
+		loading.libxml.init();
+	return &loading;
+}
+
+static const struct loading *
+loading_get(void)
+{
+	static GOnce once = G_ONCE_INIT;
+	return g_once(&once, load, NULL);
+}
+
+bool
+html_load(GError **error)
+{
+	const struct loading *loading = loading_get();
+	if (loading->error)
+		g_propagate_error(error, g_error_copy(loading->error));
+	return !loading->error;
 }
 
 static const struct libxml *
 libxml_get(void)
 {
-	static GOnce once = G_ONCE_INIT;
-	return g_once(&once, load_libxml, NULL);
+	const struct loading *loading = loading_get();
+	if (loading->error)
+		g_error("HTML cannot be read: %s", loading->error->message);
+	return &loading->libxml;
 }
 
 const char *
@@ -468,7 +490,7 @@ html_read(const char *text, size_t length, struct html_sink *sink)
 	g_autoptr(GString) source = g_string_sized_new(length + sizeof WRAPPER);
 	g_string_append(source, WRAPPER);
 	g_string_append_len(source, text, (gssize)length);
-	htmlParserCtxtPtr parser = libxml ? libxml->create(source->str, (int)source->len) : NULL;
+	htmlParserCtxtPtr parser = libxml->create(source->str, (int)source->len);
 	if (!parser) {
 		read_crudely(text, length, sink->visible);
 		sink->cut = length;

@@ -5,7 +5,9 @@
  * Text of style, script, title and the like is neither seen nor hidden: it is left out, but for
  * the title, which is seen. Alternative texts of images are seen.
  *
- * libxml2 is initialised at the first call. Several threads may call at once.
+ * libxml2 is loaded and initialised at the first call; without it the program ends with a message:
+ * read in another way, messages would be judged by words that they were not trained with.
+ * Several threads may call at once.
  */
 #ifndef GREYLAG_CLASSIFIER_HTML_H
 #define GREYLAG_CLASSIFIER_HTML_H
@@ -28,6 +30,9 @@ struct html_sink {
 	uint64_t tags; /* bits of html_tag_name() */
 	bool cut;      /* nested so deep that the rest was left out */
 };
+
+/* For a program that will read many messages. False, with a sentence, if libxml2 is missing. */
+bool html_load(GError **error);
 
 /* LENGTH bytes of valid UTF-8. Never fails. */
 void html_read(const char *text, size_t length, struct html_sink *sink);

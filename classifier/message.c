@@ -542,6 +542,12 @@ reading_new(const struct message_options *options, size_t length)
 	return reading;
 }
 
+bool
+message_load(GError **error)
+{
+	return content_load(error) && html_load(error);
+}
+
 struct message *
 message_read(const uint8_t *bytes, size_t length, const struct message_options *options)
 {

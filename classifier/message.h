@@ -84,6 +84,10 @@ struct message {
 	size_t link_count;
 };
 
+/* Loads what only some messages need, GMime and libxml2, for a program that will read many. False,
+ * with a sentence, if one is missing: message_read() would then end the program. */
+bool message_load(GError **error);
+
 /* Never fails. */
 struct message *message_read(
     const uint8_t *bytes, size_t length, const struct message_options *options);

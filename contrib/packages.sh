@@ -1,6 +1,7 @@
 # What contrib/run and contrib/check need from Debian 12, and how it gets here; to be read with ".".
 
-# To build. configure tells the same names.
+# To build. configure tells the same names. Of GMime, libpsl and libxml2 the headers are used, and the
+# libraries loaded when they are needed (lib/library.h).
 build_packages="autoconf automake gcc make pkg-config
 	libev-dev libglib2.0-dev libgmime-3.0-dev libhiredis-dev libjansson-dev liblmdb-dev
 	libmicrohttpd-dev libmilter-dev libpcre2-dev libpsl-dev libsodium-dev libsystemd-dev libutf8proc-dev

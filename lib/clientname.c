@@ -38,19 +38,21 @@ struct client_name {
 };
 
 struct suffix_list *
-suffix_list_load(void)
+suffix_list_load(GError **error)
 {
-	struct suffix_list *list = g_new(struct suffix_list, 1);
+	struct suffix_list *list = g_new0(struct suffix_list, 1);
 	const struct library_symbol symbols[] = {
 	    LIBRARY_SYMBOL("psl_latest", list->library.latest),
 	    LIBRARY_SYMBOL("psl_builtin", list->library.builtin),
 	    LIBRARY_SYMBOL("psl_free", list->library.free),
 	    LIBRARY_SYMBOL("psl_registrable_domain", list->library.registrable_domain),
 	};
-	g_autoptr(GError) error = NULL;
 
-	if (!library_load(PSL_LIBRARY, symbols, G_N_ELEMENTS(symbols), &error))
-		g_error("the Public Suffix List cannot be read: %s", error->message);
+	if (!library_load(PSL_LIBRARY, symbols, G_N_ELEMENTS(symbols), error)) {
+		g_prefix_error(error, "the Public Suffix List cannot be read: ");
+		g_free(list);
+		return NULL;
+	}
 	list->psl = list->library.latest(NULL);
 	return list;
 }

@@ -5,6 +5,7 @@
 #ifndef GREYLAG_LIB_CLIENTNAME_H
 #define GREYLAG_LIB_CLIENTNAME_H
 
+#include <glib.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -12,11 +13,11 @@
 
 #define CLIENTNAME_SIZE 256
 
-/* The Public Suffix List (the system's newest, else the one built into libpsl, which is loaded with
- * the first list; without it the program ends). */
+/* The Public Suffix List (the system's newest, else the one built into libpsl). NULL, with a
+ * sentence, if libpsl, which is loaded with the list, is missing. */
 struct suffix_list;
 
-struct suffix_list *suffix_list_load(void);
+struct suffix_list *suffix_list_load(GError **error);
 void suffix_list_free(struct suffix_list *list);
 
 /*

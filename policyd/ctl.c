@@ -105,7 +105,9 @@ ctl_parse(struct ctl *ctl, const GOptionEntry *entries, int minimum, int maximum
 bool
 ctl_read_rules(struct ctl *ctl, GError **error)
 {
-	ctl->suffixes = suffix_list_load();
+	ctl->suffixes = suffix_list_load(error);
+	if (!ctl->suffixes)
+		return false;
 	ctl->rules = rules_new(ctl->settings, ctl->suffixes, error);
 	return ctl->rules != NULL;
 }

@@ -14,7 +14,7 @@
 #include <unistd.h>
 #include <glib.h>
 
-#include "classifier/content.h"
+#include "classifier/message.h"
 #include "lib/log.h"
 #include "lib/settings.h"
 #include "policyd/milter.h"
@@ -327,7 +327,7 @@ prepare(struct master *m, GError **error)
 	signal(SIGPIPE, SIG_IGN);
 	if (!program_open_log(&m->program, settings_text(settings, SETTING_LOG_TARGET), error))
 		return false;
-	if (!content_load(error))
+	if (!message_load(error))
 		return false;
 	privileges_raise_files(
 	    (unsigned)settings_number(settings, SETTING_MILTER_MAX_CONNECTIONS) + OTHER_FILES);

@@ -123,8 +123,8 @@ load(const struct program *p, struct settings **ret_settings, struct rules **ret
 bool
 program_load(struct program *program, GError **error)
 {
-	program->suffixes = suffix_list_load();
-	return load(program, &program->settings, &program->rules, error);
+	program->suffixes = suffix_list_load(error);
+	return program->suffixes && load(program, &program->settings, &program->rules, error);
 }
 
 /* What was opened at the start stays as it was until a restart. */

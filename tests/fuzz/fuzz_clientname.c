@@ -41,7 +41,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct address address = {.family = ADDRESS_NONE};
 
 	if (!list)
-		list = suffix_list_load();
+		list = suffix_list_load(NULL);
 	if (count == 3)
 		(void)address_parse(lines[2], &address);
 	if (count > 0)

@@ -7,6 +7,7 @@ SYSTEM_TESTS = \
 	tests/system/faults.py \
 	tests/system/greylag.sh \
 	tests/system/greylagctl.sh \
+	tests/system/libraries.sh \
 	tests/system/life.py \
 	tests/system/milter.py \
 	tests/system/milter_postfix.py \

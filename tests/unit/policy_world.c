@@ -38,7 +38,7 @@ world_open(struct world *world, const char *const *assignments)
 	g_autoptr(GError) error = NULL;
 	struct rules *rules;
 
-	*world = (struct world){.suffixes = suffix_list_load()};
+	*world = (struct world){.suffixes = suffix_list_load(NULL)};
 	world->store = store_open(&options, &error);
 	g_assert_no_error(error);
 	rules = make_rules(world, assignments);

@@ -13,7 +13,7 @@ static void
 fixture_set_up(struct fixture *fixture, const void *data)
 {
 	(void)data;
-	fixture->list = suffix_list_load();
+	fixture->list = suffix_list_load(NULL);
 }
 
 static void

@@ -91,7 +91,7 @@ test_auth(gconstpointer data)
 	g_autofree char *text = g_strconcat(row->header, "Subject: s\n\nbody\n", NULL);
 	struct message_options options = message_options_default();
 	struct message *message = message_read((const uint8_t *)text, strlen(text), &options);
-	struct suffix_list *suffixes = suffix_list_load();
+	struct suffix_list *suffixes = suffix_list_load(NULL);
 	g_autoptr(GString) domains = g_string_new(NULL);
 	struct dialogue_auth auth;
 

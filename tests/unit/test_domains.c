@@ -26,7 +26,7 @@ world_open(struct world *world, const char *assignment)
 	struct settings *settings = settings_new();
 	struct rules *rules;
 
-	*world = (struct world){.suffixes = suffix_list_load()};
+	*world = (struct world){.suffixes = suffix_list_load(NULL)};
 	g_assert_true(settings_assign(settings, "greylist.auto_whitelist_after=0", NULL));
 	if (assignment)
 		g_assert_true(settings_assign(settings, assignment, NULL));

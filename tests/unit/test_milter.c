@@ -320,7 +320,7 @@ static const struct contact_case contact_cases[] = {
 static void
 test_contacts(void)
 {
-	struct rules policy = {.suffixes = suffix_list_load()};
+	struct rules policy = {.suffixes = suffix_list_load(NULL)};
 
 	for (size_t i = 0; i < G_N_ELEMENTS(contact_cases); i++) {
 		const struct contact_case *row = &contact_cases[i];
@@ -355,7 +355,7 @@ test_contacts(void)
 static void
 test_newsletter(void)
 {
-	struct rules policy = {.suffixes = suffix_list_load()};
+	struct rules policy = {.suffixes = suffix_list_load(NULL)};
 	struct milter_message message = {.limit = 1000};
 	struct milter_note *note;
 

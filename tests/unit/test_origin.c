@@ -57,7 +57,7 @@ read_text(const char *text)
 	static const char *const own[] = {"own.example", NULL}, *const trusted[] = {
 								    "own.example", NULL};
 	struct message_options options = message_options_default();
-	struct suffix_list *suffixes = suffix_list_load();
+	struct suffix_list *suffixes = suffix_list_load(NULL);
 	struct message *message;
 	struct origin origin;
 

@@ -46,10 +46,9 @@ take_message(gpointer context, gpointer item, gpointer result)
 		sample->spam = message->label == CLI_LABEL_SPAM;
 		sample->reading = result;
 		g_ptr_array_add(e->samples, sample);
+		reading_shrink(sample->reading);
 		if (e->online)
 			online_add(e->online, sample);
-		else
-			reading_shrink(sample->reading);
 	}
 	cli_message_free(message);
 }

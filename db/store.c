@@ -167,8 +167,8 @@ store_get(struct store *store, enum store_space space, struct store_bytes key, u
 struct store_bytes
 store_range_cut(const struct store_bytes *value, const struct store_range *range)
 {
-	size_t from = MIN(4 * (size_t)range->first, value->length);
-	size_t length = MIN(4 * (size_t)range->count, value->length - from);
+	size_t from = (size_t)MIN(4 * (uint64_t)range->first, value->length);
+	size_t length = (size_t)MIN(4 * (uint64_t)range->count, value->length - from);
 
 	return (struct store_bytes){(const uint8_t *)value->data + from, length};
 }

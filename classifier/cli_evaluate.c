@@ -153,6 +153,16 @@ read_samples(struct cli *cli, struct evaluation *e, int argc, char **argv, int *
 
 /* -- results -- */
 
+/* In per cent; "-" where there is nothing that it would be the share of. */
+static void
+print_figure(bool known, int width, int digits, double share)
+{
+	if (known)
+		printf(" %*.*f", width, digits, 100 * share);
+	else
+		printf(" %*s", width, "-");
+}
+
 static void
 print_segments(const GPtrArray *samples)
 {
@@ -161,8 +171,12 @@ print_segments(const GPtrArray *samples)
 		size_t end = report_next_segment(start, samples->len);
 		struct accuracy a = accuracy_of(samples, start, end);
 
-		printf("  %6zu - %-6zu %9.4f %11.3f %14.1f %10.1f\n", start + 1, end, 100 * a.roca,
-		    100 * a.ham_lost, 100 * a.spam_caught, 100 * a.unsure);
+		printf("  %6zu - %-6zu", start + 1, end);
+		print_figure(a.spam && a.ham, 9, 4, a.roca);
+		print_figure(a.ham, 11, 3, a.ham_lost);
+		print_figure(a.spam, 14, 1, a.spam_caught);
+		print_figure(true, 10, 1, a.unsure);
+		putchar('\n');
 		start = end;
 	}
 }
@@ -250,6 +264,18 @@ options_are_good(struct cli *cli, const struct evaluation *e)
 	return false;
 }
 
+/* Of one class alone nothing can be said. */
+static bool
+has_both(const struct evaluation *e)
+{
+	struct accuracy a = accuracy_of(e->samples, (size_t)e->warm_up, e->samples->len);
+
+	if (!a.spam || !a.ham)
+		fprintf(stderr, "greylag: there is no %s among the messages that count\n",
+		    a.spam ? "ham" : "spam");
+	return a.spam && a.ham;
+}
+
 /* Reads and judges; the common part of both commands. */
 static bool
 evaluate(struct cli *cli, struct evaluation *e, const GOptionEntry *entries, int argc, char **argv,
@@ -275,7 +301,7 @@ evaluate(struct cli *cli, struct evaluation *e, const GOptionEntry *entries, int
 		    e->samples->len, e->warm_up);
 		return false;
 	}
-	return true;
+	return has_both(e);
 }
 
 static void

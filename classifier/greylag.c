@@ -114,6 +114,17 @@ take_log(const char *domain, GLogLevelFlags level, const char *text, G_GNUC_UNUS
 	_exit(CLI_FAILED);
 }
 
+/* A page of the store's map that its file does not have. */
+static void
+take_bus_error(G_GNUC_UNUSED int signal)
+{
+	static const char text[] =
+	    "greylag: the store's file is shorter than it was written, or cannot be read\n";
+
+	G_GNUC_UNUSED ssize_t written = write(STDERR_FILENO, text, strlen(text));
+	_exit(CLI_FAILED);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -125,6 +136,7 @@ main(int argc, char **argv)
 	g_set_prgname("greylag");
 	g_log_set_default_handler(take_log, NULL);
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGBUS, take_bus_error);
 	if (parse_arguments(&cli, &argc, &argv, &status))
 		status = cli.command->run(&cli, argc, argv);
 	if ((fflush(stdout) != 0 || ferror(stdout)) && status != CLI_USAGE) {

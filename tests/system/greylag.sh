@@ -325,6 +325,8 @@ rm -rf "$dir/s/damaged"
 cp -R "$store" "$dir/s/damaged"
 truncate -s 20000 "$dir/s/damaged/token.mdb"
 damaged 'a truncated store'
+run in_store damaged classify "$data/ham-new.eml"
+like "$status $err" "^3 greylag: the store's file is shorter" 'classify tells that it is truncated'
 cp "$store/token.mdb" "$dir/s/damaged/token.mdb"
 dd if=/dev/zero of="$dir/s/damaged/token.mdb" bs=4096 count=2 conv=notrunc 2>"$dir/log"
 damaged 'a store without its head'
@@ -600,6 +602,8 @@ like "$status $out" '^0 counted +25 spam, 25 ham' 'evaluate INDEX of paths from 
 like "$? $(cat "$dir/out")" '^0 counted +25 spam, 25 ham' 'and by a relative path itself'
 run g evaluate "$dir/indexed/index" --chunk 7 --warm-up 10
 like "$status $out" '^0 counted +25 spam, 15 ham' 'evaluate INDEX, in its order'
+run g evaluate "$dir/indexed/index" --warm-up 25
+like "$status $err" '^3 .*no ham' 'of one class alone it says nothing'
 echo "junk $data/ham-new.eml" >>"$dir/index"
 run g evaluate "$dir/index"
 is "$status" 3 'a bad index is refused'

@@ -247,17 +247,37 @@ test_close_goes_on(void)
 
 /* -- what the system refuses -- */
 
-/* Writes many at a time until there is no room; a number after those that were tried. */
+#define TOGETHER 100
+
+static void
+put_many(const struct store_bytes *old, struct store_change *change, void *job)
+{
+	uint32_t number = *(uint32_t *)job;
+	uint8_t value[200] = {0};
+
+	world_put_number(old, change, job);
+	for (unsigned i = 1; i < TOGETHER; i++) {
+		number++;
+		store_change_also_put(change, STORE_TRIPLETS,
+		    (struct store_bytes){&number, sizeof number},
+		    (struct store_bytes){value, sizeof value}, WORLD_EXPIRES);
+	}
+}
+
+/* Writes many at a time until there is no room; a number after those that were tried. They are one
+ * update: of several the writer would go on with the next after one for which there is no room. */
 static uint32_t
 fill(struct store *store)
 {
 	struct outcome outcome = {0};
+	struct store_call call = {.done = outcome_done, .context = &outcome};
 	uint32_t number = 0;
 
 	while (outcome.result == STORE_OK && number < 100000) {
-		for (unsigned i = 0; i < 100; i++)
-			world_put_start(store, number++, 0, &outcome);
+		store_update(store, STORE_TRIPLETS, (struct store_bytes){&number, sizeof number},
+		    put_many, g_memdup2(&number, sizeof number), g_free, &call);
 		store_wait(store);
+		number += TOGETHER;
 	}
 	g_assert_cmpint(outcome.result, ==, STORE_FULL);
 	return number;

@@ -21,6 +21,9 @@
 /* Messages that are held back until it shows whether the run is a bulk run. */
 #define HELD 256
 
+/* Or, of a server too, as soon as they take so many bytes. */
+#define HELD_BYTES (16u << 20)
+
 /* Conflicts with other trainers in one commit before it is given up. */
 #define CONFLICTS 10
 
@@ -53,6 +56,7 @@ struct training {
 	 */
 	GPtrArray *batch;
 	guint flying, next, fresh;
+	size_t held;         /* bytes */
 	GArray *corrections; /* struct correction, to be looked at in the end */
 	bool single, deferring;
 	struct reputation_rules reputation;
@@ -523,6 +527,7 @@ learn_kept(struct training *t)
 		learn_waiting(t);
 	else
 		learn_held(t);
+	t->held = 0;
 }
 
 /* Of an embedded store, until it shows what kind of run it is: the steps of the first messages of a
@@ -549,8 +554,9 @@ keep(struct training *t, struct cli_message *message, struct reading *reading)
 	*l = (struct learnable){message, reading};
 	g_clear_pointer(&message->bytes, g_free);
 	g_ptr_array_add(t->batch, l);
+	t->held += reading_shrink(reading);
 	t->fresh += !shared && is_fresh(t, message, reading);
-	if (t->batch->len - t->next >= (shared ? WINDOW : HELD))
+	if (t->batch->len - t->next >= (shared ? WINDOW : HELD) || t->held > HELD_BYTES)
 		learn_kept(t);
 }
 

@@ -104,11 +104,18 @@ reader_read(struct reader *reader, const uint8_t *bytes, size_t length)
 	return reading;
 }
 
-void
+size_t
 reading_shrink(struct reading *reading)
 {
+	const struct tokens *tokens = &reading->tokens;
+	size_t slots = 0;
+
 	tokens_shrink(&reading->tokens);
 	features_shrink(&reading->features);
+	for (unsigned voice = 0; voice < VOICES; voice++)
+		slots += reading->features.voices[voice].count;
+	return sizeof *reading + tokens->used + tokens->count * sizeof *tokens->list +
+	       slots * sizeof *reading->features.block;
 }
 
 void

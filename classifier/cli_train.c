@@ -303,7 +303,8 @@ tell_correction(
 	    verdict_name(report->after.verdict));
 }
 
-/* What a person wants to know of a single message. */
+/* What a person wants to know of a single message. That the store failed is told at the end: it is
+ * not the message's fault. */
 static void
 tell_outcome(struct training *t, const struct cli_message *message, enum model_learned outcome,
     const struct model_report *report)
@@ -316,9 +317,6 @@ tell_outcome(struct training *t, const struct cli_message *message, enum model_l
 		    "greylag: %s: it was learned by another version or with other settings, and "
 		    "is not remembered: it cannot be taken back\n",
 		    message->name);
-	} else if (outcome == MODEL_FAILED) {
-		clear_progress(t);
-		fprintf(stderr, "greylag: %s: it could not be learned\n", message->name);
 	} else if (outcome == MODEL_MOVED && report->stale) {
 		clear_progress(t);
 		fprintf(stderr,

@@ -310,7 +310,6 @@ begin_commit(struct bank *bank, struct model *model, bool stays, GError **error)
 	    .entry = sink_entry,
 	    .memory = sink_memory,
 	};
-
 	bool done;
 
 	batch->merges = bank->shared != NULL;

@@ -207,7 +207,6 @@ step_add(struct lmdb_environment *e, MDB_txn *txn, const struct store_step *step
 
 	if (code == MDB_SUCCESS)
 		code = mdb_cursor_get(cursor, &k, &v, MDB_SET);
-
 	if (code != MDB_SUCCESS && code != MDB_NOTFOUND)
 		return code;
 	if (code == MDB_SUCCESS && !lmdb_unwrap(step->space, &v, &old, &expires))

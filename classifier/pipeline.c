@@ -7,7 +7,7 @@
 /* Items under way for each thread, and bytes in all: enough that the threads need not wait while
  * the pusher gathers a transaction. */
 #define DEPTH     64
-#define BYTES_MAX (16u << 20)
+#define BYTES_MAX (4u << 20)
 
 #define NONE G_MAXUINT64
 

@@ -51,8 +51,8 @@ struct reading *reader_begin(struct reader *reader, const uint8_t *bytes, size_t
 void reader_recall(struct reader *reader, struct reading *reading);
 void reader_finish(struct reader *reader, struct reading *reading);
 
-/* Gives back what is not needed to judge and learn it, if it will be kept a while. Returns about how
- * many bytes it takes then. */
+/* Gives back what is not needed to judge and learn it, if it will be kept a while. Returns about
+ * how many bytes it takes then. */
 size_t reading_shrink(struct reading *reading);
 void reading_free(struct reading *reading);
 

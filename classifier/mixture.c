@@ -145,6 +145,12 @@ mixture_probability(double evidence)
 	return 1.0 / (1.0 + exp(-evidence));
 }
 
+double
+mixture_spam_evidence(const struct mixture_options *options)
+{
+	return log(options->spam_cutoff / (1.0 - options->spam_cutoff));
+}
+
 enum verdict
 mixture_verdict(const struct mixture_options *options, double probability, bool young)
 {

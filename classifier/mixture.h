@@ -73,6 +73,9 @@ struct mixture_step mixture_step_negated(const struct mixture_step *step);
 /* Evidence -> probability, 0..1. */
 double mixture_probability(double evidence);
 
+/* The evidence from which on a message is spam. */
+double mixture_spam_evidence(const struct mixture_options *options);
+
 /* YOUNG is mixture_is_young(): then never anything but unsure. */
 enum verdict mixture_verdict(const struct mixture_options *options, double probability, bool young);
 

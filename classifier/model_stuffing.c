@@ -2,22 +2,23 @@
  * Words put into a spam to make it look like ham: whoever knows the receiver's own mail can turn
  * every voice that reads the text. What the header says they do not reach.
  *
- * So where the header speaks for spam more than the sum of all voices does, the message is judged
+ * So where the header alone makes a message spam, but the sum of all voices less so, it is judged
  * once more without the words and n-grams of its text that are most like ham, as many as fifty
- * words make. It is then worth what that and the header both say, less a margin each, if it is
- * more. A message that came like ham, or has no header to speak of, is judged as it is.
+ * words make. It is then worth what that and the header both say, less a margin each, if that
+ * makes it spam. All others, and what has no header to speak of, are judged as they are.
  *
  * Measured on the SpamAssassin corpus (tests/bench/accuracy.py), of the spam that is caught the
  * share that gets away with fifty ham words in its text, random ones and the most frequent ones, at
- * the beginning and at the end: without this 18 15 86 76 %, so 8 7 12 12 %. It costs some rank:
- * 1-ROCA 0.056 -> 0.060 % in order of time, of the second half of it alone 0.050 -> 0.062 %; none
- * shuffled, or with bodies alone.
+ * the beginning and at the end: without this 18 15 86 76 %, so 8 7 12 12 %. It costs no rank: in
+ * order of time 0.056 %, in the second half of that alone 0.049 %, as without it. Where messages
+ * were worth more also if it did not make them spam, these were 0.060 and 0.062 %.
  *
  * Without a look at the header 2 2 4 3 % get away, but five times as much ham is lost, and messages
  * without a header rank twice as badly; with words set aside but no n-grams 8 7 34 27 %. MARGIN 1
  * and 3: the last two 12 11 and 14 13 %, the rank a little worse and better. HEADER_MARGIN 0.5 and
  * 1: 11 10 and 14 12 %, but with 0.5 0.13 % of ham is lost instead of 0.08 %. To ask besides that
- * what is left of the text speaks for spam by itself changes nothing.
+ * what is left of the text speaks for spam by itself changes nothing. The mean of both, less 2.5,
+ * instead of the lesser: the last two 8 8 %, but 0.13 % of ham is lost.
  */
 #include <stdlib.h>
 #include "classifier/model_state.h"
@@ -149,8 +150,9 @@ model_find_stuffing(struct model *model, const struct features *features,
 	struct mixture_logits bare = *logits;
 	double evidence = mixture_evidence(options, &weights, logits);
 	double header = logits->voice[VOICE_HEADER] - HEADER_MARGIN;
+	double spam = mixture_spam_evidence(options);
 	*ret_lift = 0;
-	if (!logits->present[VOICE_HEADER] || header <= MAX(evidence, 0) ||
+	if (!logits->present[VOICE_HEADER] || header < MAX(evidence, spam) ||
 	    features->voices[VOICE_HEADER].count < HEADER_GRAMS_MIN)
 		return true;
 	g_autoptr(GArray) hammy = g_array_new(FALSE, FALSE, sizeof(double));
@@ -158,6 +160,7 @@ model_find_stuffing(struct model *model, const struct features *features,
 	if (!score_all_without(&stuffing, &bare))
 		return false;
 	double without = mixture_evidence(options, &weights, &bare) - MARGIN;
-	*ret_lift = MAX(MIN(without, header) - evidence, 0);
+	if (without >= spam)
+		*ret_lift = MAX(MIN(without, header) - evidence, 0);
 	return true;
 }

@@ -6,8 +6,7 @@
 #include <gmime/gmime.h>
 #include "lib/library.h"
 
-#define GMIME_LIBRARY "libgmime-3.0.so.0"
-#define PARAMETERS    8
+#define PARAMETERS 8
 /* More than what is left of a unit of any encoding at the end of the input. */
 #define ROOM_MORE 16
 
@@ -41,62 +40,42 @@ struct content_field {
 
 /* -- the library -- */
 
-struct loading {
-	struct gmime gmime;
-	GError *error;
+static struct gmime gmime_functions;
+
+static const struct library_symbol gmime_symbols[] = {
+    LIBRARY_SYMBOL("g_mime_init", gmime_functions.init),
+    LIBRARY_SYMBOL("g_mime_utils_header_decode_text", gmime_functions.decode_text),
+    LIBRARY_SYMBOL("g_mime_content_type_parse", gmime_functions.parse_type),
+    LIBRARY_SYMBOL("g_mime_content_type_get_mime_type", gmime_functions.mime_type),
+    LIBRARY_SYMBOL("g_mime_content_type_get_parameter", gmime_functions.type_parameter),
+    LIBRARY_SYMBOL("g_mime_content_disposition_parse", gmime_functions.parse_disposition),
+    LIBRARY_SYMBOL("g_mime_content_disposition_get_disposition", gmime_functions.disposition),
+    LIBRARY_SYMBOL(
+	"g_mime_content_disposition_get_parameter", gmime_functions.disposition_parameter),
+    LIBRARY_SYMBOL("g_mime_encoding_init_decode", gmime_functions.init_decode),
+    LIBRARY_SYMBOL("g_mime_encoding_step", gmime_functions.step),
+    LIBRARY_SYMBOL("g_object_unref", gmime_functions.unref),
 };
 
-static gpointer
-load(G_GNUC_UNUSED gpointer unused)
-{
-	static struct loading loading;
-	struct gmime *gmime = &loading.gmime;
-	const struct library_symbol symbols[] = {
-	    LIBRARY_SYMBOL("g_mime_init", gmime->init),
-	    LIBRARY_SYMBOL("g_mime_utils_header_decode_text", gmime->decode_text),
-	    LIBRARY_SYMBOL("g_mime_content_type_parse", gmime->parse_type),
-	    LIBRARY_SYMBOL("g_mime_content_type_get_mime_type", gmime->mime_type),
-	    LIBRARY_SYMBOL("g_mime_content_type_get_parameter", gmime->type_parameter),
-	    LIBRARY_SYMBOL("g_mime_content_disposition_parse", gmime->parse_disposition),
-	    LIBRARY_SYMBOL("g_mime_content_disposition_get_disposition", gmime->disposition),
-	    LIBRARY_SYMBOL(
-		"g_mime_content_disposition_get_parameter", gmime->disposition_parameter),
-	    LIBRARY_SYMBOL("g_mime_encoding_init_decode", gmime->init_decode),
-	    LIBRARY_SYMBOL("g_mime_encoding_step", gmime->step),
-	    LIBRARY_SYMBOL("g_object_unref", gmime->unref),
-	};
-
-	if (library_load(GMIME_LIBRARY, symbols, G_N_ELEMENTS(symbols), &loading.error))
-		gmime->init();
-	return &loading;
-}
-
-static const struct loading *
-loading_get(void)
-{
-	static GOnce once = G_ONCE_INIT;
-
-	return g_once(&once, load, NULL);
-}
+static struct library gmime_library = {
+    .file = "libgmime-3.0.so.0",
+    .lacking = "messages cannot be read",
+    .symbols = gmime_symbols,
+    .count = G_N_ELEMENTS(gmime_symbols),
+    .init = &gmime_functions.init,
+};
 
 bool
 content_load(GError **error)
 {
-	const struct loading *loading = loading_get();
-
-	if (loading->error)
-		g_propagate_error(error, g_error_copy(loading->error));
-	return !loading->error;
+	return library_load(&gmime_library, error);
 }
 
 static const struct gmime *
 gmime_get(void)
 {
-	const struct loading *loading = loading_get();
-
-	if (loading->error)
-		g_error("messages cannot be read: %s", loading->error->message);
-	return &loading->gmime;
+	library_need(&gmime_library);
+	return &gmime_functions;
 }
 
 /* -- fields -- */

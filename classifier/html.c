@@ -4,12 +4,11 @@
 #include <libxml/HTMLparser.h>
 #include "lib/library.h"
 
-#define DEPTH_MAX      256
-#define NAMES_MAX      4000 /* bytes of different names of elements and attributes */
-#define STYLE_MAX      1024
-#define LINK_MAX       1024
-#define LINKS_MAX      2000
-#define LIBXML_LIBRARY "libxml2.so.2"
+#define DEPTH_MAX 256
+#define NAMES_MAX 4000 /* bytes of different names of elements and attributes */
+#define STYLE_MAX 1024
+#define LINK_MAX  1024
+#define LINKS_MAX 2000
 /* Round everything, since libxml2 puts text that stands in nothing into a paragraph. */
 #define WRAPPER "<x>"
 
@@ -134,52 +133,37 @@ struct parse {
 	struct scope scopes[DEPTH_MAX + 2];
 };
 
-struct loading {
-	struct libxml libxml;
-	GError *error;
+static struct libxml libxml_functions;
+
+static const struct library_symbol libxml_symbols[] = {
+    LIBRARY_SYMBOL("xmlInitParser", libxml_functions.init),
+    LIBRARY_SYMBOL("htmlCreateMemoryParserCtxt", libxml_functions.create),
+    LIBRARY_SYMBOL("htmlCtxtUseOptions", libxml_functions.use_options),
+    LIBRARY_SYMBOL("htmlParseDocument", libxml_functions.parse),
+    LIBRARY_SYMBOL("htmlFreeParserCtxt", libxml_functions.free),
+    LIBRARY_SYMBOL("xmlStopParser", libxml_functions.stop),
+    LIBRARY_SYMBOL("xmlDictSetLimit", libxml_functions.limit_names),
 };
 
-static gpointer
-load(G_GNUC_UNUSED gpointer unused)
-{
-	static struct loading loading;
-	const struct library_symbol symbols[] = {
-	    LIBRARY_SYMBOL("xmlInitParser", loading.libxml.init),
-	    LIBRARY_SYMBOL("htmlCreateMemoryParserCtxt", loading.libxml.create),
-	    LIBRARY_SYMBOL("htmlCtxtUseOptions", loading.libxml.use_options),
-	    LIBRARY_SYMBOL("htmlParseDocument", loading.libxml.parse),
-	    LIBRARY_SYMBOL("htmlFreeParserCtxt", loading.libxml.free),
-	    LIBRARY_SYMBOL("xmlStopParser", loading.libxml.stop),
-	    LIBRARY_SYMBOL("xmlDictSetLimit", loading.libxml.limit_names),
-	};
-	if (library_load(LIBXML_LIBRARY, symbols, G_N_ELEMENTS(symbols), &loading.error))
-		loading.libxml.init();
-	return &loading;
-}
-
-static const struct loading *
-loading_get(void)
-{
-	static GOnce once = G_ONCE_INIT;
-	return g_once(&once, load, NULL);
-}
+static struct library libxml_library = {
+    .file = "libxml2.so.2",
+    .lacking = "HTML cannot be read",
+    .symbols = libxml_symbols,
+    .count = G_N_ELEMENTS(libxml_symbols),
+    .init = &libxml_functions.init,
+};
 
 bool
 html_load(GError **error)
 {
-	const struct loading *loading = loading_get();
-	if (loading->error)
-		g_propagate_error(error, g_error_copy(loading->error));
-	return !loading->error;
+	return library_load(&libxml_library, error);
 }
 
 static const struct libxml *
 libxml_get(void)
 {
-	const struct loading *loading = loading_get();
-	if (loading->error)
-		g_error("HTML cannot be read: %s", loading->error->message);
-	return &loading->libxml;
+	library_need(&libxml_library);
+	return &libxml_functions;
 }
 
 const char *

@@ -9,8 +9,6 @@
 
 #include "lib/library.h"
 
-#define PSL_LIBRARY "libpsl.so.5"
-
 /* RFC 1035: the longest name, without its final dot. */
 #define NAME_MAX_LENGTH 253
 /* More numbers than this in a name are not looked at. */
@@ -24,8 +22,23 @@ struct psl {
 	__typeof__(&psl_registrable_domain) registrable_domain;
 };
 
+static struct psl psl_functions;
+
+static const struct library_symbol psl_symbols[] = {
+    LIBRARY_SYMBOL("psl_latest", psl_functions.latest),
+    LIBRARY_SYMBOL("psl_builtin", psl_functions.builtin),
+    LIBRARY_SYMBOL("psl_free", psl_functions.free),
+    LIBRARY_SYMBOL("psl_registrable_domain", psl_functions.registrable_domain),
+};
+
+static struct library psl_library = {
+    .file = "libpsl.so.5",
+    .lacking = "the Public Suffix List cannot be read",
+    .symbols = psl_symbols,
+    .count = G_N_ELEMENTS(psl_symbols),
+};
+
 struct suffix_list {
-	struct psl library;
 	psl_ctx_t *psl;
 };
 
@@ -40,20 +53,12 @@ struct client_name {
 struct suffix_list *
 suffix_list_load(GError **error)
 {
-	struct suffix_list *list = g_new0(struct suffix_list, 1);
-	const struct library_symbol symbols[] = {
-	    LIBRARY_SYMBOL("psl_latest", list->library.latest),
-	    LIBRARY_SYMBOL("psl_builtin", list->library.builtin),
-	    LIBRARY_SYMBOL("psl_free", list->library.free),
-	    LIBRARY_SYMBOL("psl_registrable_domain", list->library.registrable_domain),
-	};
+	struct suffix_list *list;
 
-	if (!library_load(PSL_LIBRARY, symbols, G_N_ELEMENTS(symbols), error)) {
-		g_prefix_error(error, "the Public Suffix List cannot be read: ");
-		g_free(list);
+	if (!library_load(&psl_library, error))
 		return NULL;
-	}
-	list->psl = list->library.latest(NULL);
+	list = g_new(struct suffix_list, 1);
+	list->psl = psl_functions.latest(NULL);
 	return list;
 }
 
@@ -62,7 +67,7 @@ suffix_list_free(struct suffix_list *list)
 {
 	if (!list)
 		return;
-	list->library.free(list->psl);
+	psl_functions.free(list->psl);
 	g_free(list);
 }
 
@@ -111,7 +116,7 @@ name_take(const char *text, struct client_name *ret_name)
 static void
 name_split(const struct suffix_list *list, struct client_name *name)
 {
-	const struct psl *library = &list->library;
+	const struct psl *library = &psl_functions;
 	const psl_ctx_t *psl = list->psl ? list->psl : library->builtin();
 
 	name->domain = psl ? library->registrable_domain(psl, name->text) : NULL;

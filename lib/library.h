@@ -21,10 +21,23 @@ struct library_symbol {
 		name, (gpointer *)(void *)&(pointer)                                               \
 	}
 
-/* Loads FILE (a soname), which then stays, and fills in all addresses, also of what the libraries
- * that come along have. False, with a sentence, if the library or one of the functions is missing.
- */
-bool library_load(
-    const char *file, const struct library_symbol *symbols, size_t count, GError **error);
+struct library {
+	const char *file;    /* a soname */
+	const char *lacking; /* what cannot be done without it: begins the sentence of an error */
+	const struct library_symbol *symbols;
+	size_t count;
+	void (**init)(void); /* called once all are there; NULL for none */
+	/* Of the functions below. */
+	GOnce once;
+	GError *error;
+};
+
+/* Loads it unless that was tried, and fills in all addresses, also of what the libraries that come
+ * along have; it stays. False, with a sentence, if the library or one of the functions is missing.
+ * Any thread may call it. */
+bool library_load(struct library *library, GError **error);
+
+/* The same, but ends the program with the sentence, as if it were linked with the library. */
+void library_need(struct library *library);
 
 #endif

@@ -259,7 +259,8 @@ static void
 conclude(struct rebuild *r, struct lesson *lesson)
 {
 	struct model_entry *entry = &lesson->record->entry;
-	/* Of what was put in to look like ham only the text would tell, which is not remembered. */
+	/* Whether words were put in to look like ham is not asked: the tables have learned the
+	 * message by now. */
 	if (!model_entry_is_judged(entry)) {
 		struct model_score score = {.logits = lesson->logits, .fisher = lesson->fisher};
 		model_conclude(r->model, mixture_is_young(r->seen.spam, r->seen.ham), &score);

@@ -95,8 +95,9 @@ add_grams(
 	}
 }
 
-bool
-ngrams_is_content(const char *text, size_t length)
+/* Whether a token is a word of the body or the subject. */
+static bool
+is_content(const char *text, size_t length)
 {
 	return memchr(text, ':', length) == NULL ||
 	       (length > strlen("subj:") && memcmp(text, "subj:", strlen("subj:")) == 0);
@@ -114,7 +115,7 @@ add_content(struct ngrams *set, const struct tokens *tokens)
 {
 	for (size_t i = 0; i < tokens->count; i++) {
 		const struct token *token = &tokens->list[i];
-		if (ngrams_is_content(tokens_text(tokens, i), token->length))
+		if (is_content(tokens_text(tokens, i), token->length))
 			set_add(set, content_slot(token_slot(token->hash)));
 	}
 }
@@ -171,7 +172,7 @@ features_shrink(struct features *features)
 	size_t used = 0;
 	for (unsigned voice = 0; voice < VOICES; voice++)
 		used += features->voices[voice].count;
-	features->block = g_renew(uint32_t, features->block, used);
+	features->block = g_renew(uint32_t, features->block, used + 1);
 	used = 0;
 	for (unsigned voice = 0; voice < VOICES; voice++) {
 		features->voices[voice].list = features->block + used;

@@ -70,9 +70,6 @@ struct features {
  */
 unsigned ngrams_slot_bits(enum voice_name voice);
 
-/* Whether a token is a word of the body or the subject. */
-bool ngrams_is_content(const char *text, size_t length);
-
 /* Memory to work in, for one thread. */
 struct ngrams;
 struct ngrams *ngrams_new(void);

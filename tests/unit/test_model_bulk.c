@@ -233,7 +233,7 @@ test_corrected(void)
 static void
 test_corrected_stuffed(void)
 {
-	const struct model_options options = model_options_default();
+	struct model_options options = model_options_default();
 	g_autofree char *header = world_header(501, true);
 	struct world w;
 	struct model *model;
@@ -241,6 +241,7 @@ test_corrected_stuffed(void)
 	struct model_report report;
 	struct model_score score;
 
+	options.mixture.spam_cutoff = 0.7;
 	world_open(&w);
 	model = train_deferred(&w, &options);
 	r = world_read_stuffed(&w, header, "Buy pills cheap now, offer number 3", true);
@@ -249,7 +250,8 @@ test_corrected_stuffed(void)
 	    model_learn(model, &r->tokens, &r->features, false, 20000, &report), ==, MODEL_MOVED);
 	g_assert_true(model_rebuild(model));
 	score = world_judge(model, r);
-	g_assert_cmpfloat(score.logits.voice[VOICE_HEADER], >, fmax(score.evidence, 0) + 1);
+	g_assert_cmpfloat(score.logits.voice[VOICE_HEADER], >,
+	    fmax(score.evidence, mixture_spam_evidence(&options.mixture)) + 1);
 	g_assert_true(model_correct(model, r->features.digest, false, &report));
 	g_assert_cmpint(report.after.verdict, ==, world_judge(model, r).verdict);
 	reading_free(r);

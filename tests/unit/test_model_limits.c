@@ -398,6 +398,8 @@ test_stuffing(void)
 {
 	g_autofree char *spam_header = world_header(3, true), *ham_header = world_header(2, false);
 	static const char offer[] = "Buy pills cheap now, offer number 3 of this week";
+	struct model_options options = model_options_default();
+	const double sure = mixture_spam_evidence(&options.mixture);
 	struct model_score plain, stuffed, ham, bare, subject;
 	struct model *model;
 	struct world w;
@@ -411,6 +413,7 @@ test_stuffing(void)
 	subject = judge_stuffed(&w, model, "Subject: cheap pills 3\n", offer, true);
 	g_assert_cmpfloat(plain.evidence, >, 0);
 	g_assert_cmpfloat(stuffed.lift, >, 0);
+	g_assert_cmpfloat(stuffed.evidence, >=, sure);
 	/* The header and what is left of the text both say as much, and more. */
 	g_assert_cmpfloat(stuffed.evidence, <, stuffed.logits.voice[VOICE_HEADER]);
 	g_assert_cmpfloat(stuffed.evidence - stuffed.lift, <, plain.evidence);
@@ -419,6 +422,7 @@ test_stuffing(void)
 	g_assert_cmpfloat(ham.lift, ==, 0);
 	g_assert_cmpfloat(bare.lift, ==, 0);
 	g_assert_cmpfloat(subject.logits.voice[VOICE_HEADER], >, subject.evidence + 1);
+	g_assert_cmpfloat(subject.logits.voice[VOICE_HEADER], >, sure + 1);
 	g_assert_cmpfloat(subject.lift, ==, 0);
 	model_free(model);
 	world_close(&w);

@@ -534,7 +534,16 @@ else
 	) >"$dir/out" 2>"$dir/err"
 	is "$? $(cat "$dir/out" "$dir/err")" '0 trained 250, already known 0, moved 0, failed 0' \
 		'messages of many words do not fill the memory'
-	rm -r "$dir/wordy"
+	for file in "$dir"/wordy/*; do
+		[ "${file%[02468]}" = "$file" ] && echo "ham $file" || echo "spam $file"
+	done >"$dir/wordy.index"
+	(
+		ulimit -d 400000
+		exec "$greylag" -c "$dir/greylag.conf" evaluate "$dir/wordy.index" --chunk 10
+	) >"$dir/out" 2>"$dir/err"
+	like "$? $(cat "$dir/out" "$dir/err")" '^0 counted +125 spam, 125 ham' \
+		'nor do those that are evaluated'
+	rm -r "$dir/wordy" "$dir/wordy.index"
 fi
 
 # -- bogofilter --

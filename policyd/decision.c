@@ -20,6 +20,7 @@ decision_of(const struct rules *rules, const struct greylist_outcome *outcome)
 	    .reason = reasons[outcome->verdict],
 	    .wait = outcome->wait,
 	    .delayed = outcome->delayed,
+	    .may_be_new = outcome->may_be_new,
 	    .attempts = outcome->attempts,
 	    .by_name = outcome->by_name,
 	};

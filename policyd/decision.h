@@ -22,6 +22,7 @@ struct policy_decision {
 	enum policy_action action;
 	int64_t wait;      /* seconds until a retry would pass, with POLICY_DEFER */
 	int64_t delayed;   /* seconds from the first attempt, with REASON_PASSED */
+	bool may_be_new;   /* which prove no wait: see greylist.h */
 	uint32_t attempts; /* 0 where no triplet was looked at */
 	bool by_name;      /* the retry was known by its pool's name */
 	/* What the reason rests on (a list's entry, a user); NULL, or valid while the callback

@@ -29,6 +29,12 @@ greylist_verdict_text(enum greylist_verdict verdict)
 	return verdicts[verdict].text;
 }
 
+bool
+greylist_is_retry(int64_t before, int64_t age)
+{
+	return age - before <= GREYLIST_RETRY_GAP;
+}
+
 int64_t
 greylist_touch_interval(const struct greylist_rules *rules)
 {
@@ -203,6 +209,8 @@ seen_before(const struct greylist_rules *rules, const struct greylist_attempt *a
 		break;
 	case GREYLIST_PASSED:
 		outcome->delayed = outcome->age;
+		outcome->may_be_new =
+		    !greylist_is_retry(s->n_early ? s->early[s->n_early - 1] : 0, outcome->age);
 		s->attempts += s->attempts < UINT32_MAX;
 		s->passed = a->now;
 		break;

@@ -10,6 +10,17 @@
 
 #include "policyd/triplet.h"
 
+/*
+ * A retry follows the attempt before it within so many seconds: RFC 5321, 4.5.4.1, has a sender try
+ * twice in the first hour and then every two or three hours. What comes later may as well be a new
+ * message of the same sender, from the same network or name; it passes all the same, but it proves
+ * no wait.
+ */
+#define GREYLIST_RETRY_GAP (3 * 3600)
+
+/* Whether an attempt at AGE is the retry of the one at BEFORE, both in seconds after the first. */
+bool greylist_is_retry(int64_t before, int64_t age);
+
 /* Durations in seconds. */
 struct greylist_rules {
 	int64_t delay;        /* a retry earlier than this is too early (RFC 6647, 5.2) */
@@ -44,6 +55,7 @@ struct greylist_outcome {
 	bool proven;        /* let in because a real retry had passed, now or before */
 	int64_t wait;       /* seconds until a retry would pass, if asked to retry */
 	int64_t delayed;    /* seconds since the first attempt, if passed */
+	bool may_be_new;    /* passed, but perhaps with a new message: see GREYLIST_RETRY_GAP */
 	uint32_t attempts;  /* so far, with this one */
 	int64_t first;      /* when the first one was; this one's time if it is that */
 	int64_t age;        /* seconds from the first one to this one */

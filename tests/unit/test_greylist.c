@@ -169,6 +169,41 @@ test_early_retries_are_counted(void)
 	g_assert_cmpuint(attempt(&world, T0 + 60, A, NULL).attempts, ==, 6);
 }
 
+/* A retry follows an attempt within the hours in which senders try again; what passes later, from
+ * wherever, may be a new message. */
+static void
+test_a_wait_is_what_a_retry_proves(void)
+{
+	static const struct {
+		int64_t early[2], pass; /* seconds after the first attempt */
+		const char *client;
+		bool may_be_new;
+	} cases[] = {
+	    {{0}, 60, A, false},
+	    {{0}, GREYLIST_RETRY_GAP, A, false},
+	    {{0}, GREYLIST_RETRY_GAP + 1, A, true},
+	    {{30}, GREYLIST_RETRY_GAP + 30, A, false},
+	    {{0}, 67272, B, true},
+	    {{0}, 300, B, false},
+	};
+
+	for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+		struct world world = {.rules = usual};
+		struct greylist_outcome o = attempt(&world, T0, A, "example.com");
+
+		g_assert_false(o.may_be_new);
+		for (int j = 0; j < 2 && cases[i].early[j]; j++)
+			g_assert_false(
+			    attempt(&world, T0 + cases[i].early[j], A, "example.com").may_be_new);
+		o = attempt(&world, T0 + cases[i].pass, cases[i].client, "example.com");
+		g_assert_cmpint(o.verdict, ==, GREYLIST_PASSED);
+		g_assert_cmpint(o.may_be_new, ==, cases[i].may_be_new);
+		g_assert_cmpint(o.delayed, ==, cases[i].pass);
+		o = attempt(&world, T0 + cases[i].pass + 1, A, "example.com");
+		g_assert_false(o.may_be_new);
+	}
+}
+
 /* A flood from many networks, forging one sender, must not push out who waits for his retry. */
 static void
 test_flood_pushes_nobody_out(void)
@@ -357,6 +392,8 @@ main(int argc, char **argv)
 	}
 	g_test_add_func("/greylist/a-known-triplet-costs-no-write", test_known_costs_no_write);
 	g_test_add_func("/greylist/early-retries-are-counted", test_early_retries_are_counted);
+	g_test_add_func(
+	    "/greylist/a-wait-is-what-a-retry-proves", test_a_wait_is_what_a_retry_proves);
 	g_test_add_func("/greylist/a-flood-pushes-nobody-out", test_flood_pushes_nobody_out);
 	g_test_add_func("/greylist/overflow-is-remembered", test_overflow_is_remembered);
 	g_test_add_func("/greylist/room-of-what-is-over-is-used-again",

@@ -64,11 +64,11 @@ duration_text(double seconds)
 
 static void
 print_quantile(const char *title, const struct histogram_scale *scale,
-    const uint64_t *const counts[SPANS], double q)
+    const struct histogram *const histograms[SPANS], double q)
 {
 	printf("  %-24s", title);
 	for (size_t i = 0; i < SPANS; i++) {
-		g_autofree char *text = duration_text(histogram_quantile(scale, counts[i], q));
+		g_autofree char *text = duration_text(histogram_quantile(scale, histograms[i], q));
 
 		printf("%12s", text);
 	}
@@ -124,16 +124,20 @@ print_mail(const struct spans *spans)
 static void
 print_times(const struct spans *spans)
 {
-	const uint64_t *delays[SPANS], *latencies[SPANS];
+	const struct histogram *delays[SPANS], *latencies[SPANS];
+	uint64_t may_be_new[SPANS];
 
 	for (size_t i = 0; i < SPANS; i++) {
-		delays[i] = spans->mail[i]->delays;
-		latencies[i] = spans->mail[i]->latencies;
+		delays[i] = &spans->mail[i]->delays;
+		latencies[i] = &spans->mail[i]->latencies;
+		may_be_new[i] = spans->mail[i]->may_be_new;
 	}
 	print_title("time");
 	print_quantile("delay, median", &histogram_delay, delays, 0.5);
 	print_quantile("delay, 95 % within", &histogram_delay, delays, 0.95);
 	print_quantile("delay, 99 % within", &histogram_delay, delays, 0.99);
+	if (may_be_new[SPANS - 1])
+		print_row("  ", "may be new, in no delay", may_be_new);
 	print_quantile("answer, median", &histogram_latency, latencies, 0.5);
 	print_quantile("answer, 99 % within", &histogram_latency, latencies, 0.99);
 }

@@ -139,10 +139,10 @@ void
 http_charts_delays(const struct view *view, GString *out)
 {
 	const struct histogram_scale *scale = &histogram_delay;
-	const uint64_t *counts = view->two_days.delays;
+	const struct histogram *delays = &view->two_days.delays;
 	struct chart *chart = g_new0(struct chart, 1);
-	double median = histogram_quantile(scale, counts, 0.5);
-	double p95 = histogram_quantile(scale, counts, 0.95);
+	double median = histogram_quantile(scale, delays, 0.5);
+	double p95 = histogram_quantile(scale, delays, 0.95);
 	g_autoptr(GString) note = g_string_new("48 hours. ");
 
 	if (isnan(median)) {
@@ -171,11 +171,11 @@ http_charts_delays(const struct view *view, GString *out)
 		g_autofree char *label = words_duration(scale->bounds[i]);
 
 		g_strlcpy(chart->labels[i], label, sizeof chart->labels[i]);
-		chart->series[0].values[i] = (double)counts[i];
+		chart->series[0].values[i] = (double)delays->counts[i];
 	}
 	/* What took longer than the last bound shares its column. */
 	g_strlcpy(chart->labels[scale->n_bounds - 1], "more", sizeof chart->labels[0]);
-	chart->series[0].values[scale->n_bounds - 1] += (double)counts[scale->n_bounds];
+	chart->series[0].values[scale->n_bounds - 1] += (double)delays->counts[scale->n_bounds];
 	g_strlcpy(chart->ticks[0], "0", sizeof chart->ticks[0]);
 	for (unsigned i = 1; i < TICKS; i++)
 		g_strlcpy(chart->ticks[i], chart->labels[i * scale->n_bounds / (TICKS - 1) - 1],

@@ -217,6 +217,12 @@ write_delay(struct metrics_writer *w, const struct view *view)
 }
 
 static void
+write_unproven(struct metrics_writer *w, const struct view *view)
+{
+	plain(w, tally_total(view->tally, TALLY_MAY_BE_NEW));
+}
+
+static void
 write_by_name(struct metrics_writer *w, const struct view *view)
 {
 	plain(w, tally_total(view->tally, TALLY_BY_NAME));
@@ -552,6 +558,10 @@ const struct metric_row http_metrics[] = {
 	"Attempts that would have been deferred, but for observe mode.", write_observed},
     {"greylag_passed_by_name", METRIC_COUNTER, NULL, "",
 	"Retries from another network, known by the verified name of their pool.", write_by_name},
+    {"greylag_passed_unproven", METRIC_COUNTER, NULL, "",
+	"Retries that came so late that they may be new messages; greylag_delay_seconds has the "
+	"others.",
+	write_unproven},
     {"greylag_request_duration_seconds", METRIC_HISTOGRAM, "seconds", "le",
 	"Time from a whole request to its reply.", write_latency},
     {"greylag_delay_seconds", METRIC_HISTOGRAM, "seconds", "le",

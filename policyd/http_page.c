@@ -82,8 +82,8 @@ kpi_share(GString *out, double share)
 static void
 render_kpis(const struct view *view, GString *out)
 {
-	double median = histogram_quantile(&histogram_delay, view->day.delays, 0.5);
-	double p95 = histogram_quantile(&histogram_delay, view->day.delays, 0.95);
+	double median = histogram_quantile(&histogram_delay, &view->day.delays, 0.5);
+	double p95 = histogram_quantile(&histogram_delay, &view->day.delays, 0.95);
 	g_autoptr(GString) note = g_string_new("of passed mail; 95\xe2\x80\xaf% within ");
 
 	if (isnan(median))
@@ -279,7 +279,7 @@ render_store(const struct view *view, GString *out)
 	fact_end(out);
 	fact(out, "Answers in 24 h, 99\xe2\x80\xaf% within");
 	words_duration_or_dash(
-	    out, histogram_quantile(&histogram_latency, view->day.latencies, 0.99));
+	    out, histogram_quantile(&histogram_latency, &view->day.latencies, 0.99));
 	fact_end(out);
 	fact(out, "Running for");
 	words_duration_or_dash(out, (double)(view->now - view->started));

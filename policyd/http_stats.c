@@ -46,7 +46,7 @@ text(const char *value)
 }
 
 static json_t *
-histogram_json(const struct histogram_scale *scale, const uint64_t *counts)
+histogram_json(const struct histogram_scale *scale, const struct histogram *h)
 {
 	json_t *buckets = json_array();
 
@@ -54,22 +54,22 @@ histogram_json(const struct histogram_scale *scale, const uint64_t *counts)
 		json_array_append_new(
 		    buckets, json_pack("{s:o, s:o}", "le",
 				 i < scale->n_bounds ? json_real(scale->bounds[i]) : json_null(),
-				 "count", whole(counts[i])));
-	return json_pack("{s:o, s:o, s:o, s:o, s:o}", "count",
-	    whole(histogram_count(scale, counts)), "median_seconds",
-	    real(histogram_quantile(scale, counts, 0.5)), "p95_seconds",
-	    real(histogram_quantile(scale, counts, 0.95)), "p99_seconds",
-	    real(histogram_quantile(scale, counts, 0.99)), "buckets", buckets);
+				 "count", whole(h->counts[i])));
+	return json_pack("{s:o, s:o, s:o, s:o, s:o}", "count", whole(histogram_count(scale, h)),
+	    "median_seconds", real(histogram_quantile(scale, h, 0.5)), "p95_seconds",
+	    real(histogram_quantile(scale, h, 0.95)), "p99_seconds",
+	    real(histogram_quantile(scale, h, 0.99)), "buckets", buckets);
 }
 
 static json_t *
 counts_json(const struct summary *s)
 {
-	return json_pack("{s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "start",
+	return json_pack("{s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "start",
 	    (json_int_t)(s->first * 3600), "hours", (json_int_t)s->hours, "deferred",
-	    whole(s->deferred), "passed", whole(s->passed), "spared", whole(s->spared), "failed",
-	    whole(s->failed), "observed", whole(s->observed), "early", whole(s->early),
-	    "first_attempts", whole(s->firsts), "returned", whole(s->returned));
+	    whole(s->deferred), "passed", whole(s->passed), "may_be_new", whole(s->may_be_new),
+	    "spared", whole(s->spared), "failed", whole(s->failed), "observed", whole(s->observed),
+	    "early", whole(s->early), "first_attempts", whole(s->firsts), "returned",
+	    whole(s->returned));
 }
 
 static json_t *
@@ -81,8 +81,8 @@ period_json(const struct summary *s)
 		json_object_set_new(
 		    reasons, reason_row((enum reason)i)->name, whole(s->by_reason[i]));
 	json_object_set_new(period, "by_reason", reasons);
-	json_object_set_new(period, "delay", histogram_json(&histogram_delay, s->delays));
-	json_object_set_new(period, "answer", histogram_json(&histogram_latency, s->latencies));
+	json_object_set_new(period, "delay", histogram_json(&histogram_delay, &s->delays));
+	json_object_set_new(period, "answer", histogram_json(&histogram_latency, &s->latencies));
 	return period;
 }
 

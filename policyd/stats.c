@@ -141,10 +141,12 @@ stats_most_deferred(
 static void
 count_passed(struct stats *stats, const struct policy_decision *decision, int64_t now)
 {
-	double delay = (double)decision->delayed;
-
-	stats->delay_sum += delay;
-	tally_add(stats->tally, TALLY_DELAYS + histogram_bucket(&histogram_delay, delay), 1);
+	if (decision->may_be_new) {
+		tally_add(stats->tally, TALLY_MAY_BE_NEW, 1);
+	} else {
+		stats->delay_sum += (double)decision->delayed;
+		tally_value(stats->tally, &tally_delays, (double)decision->delayed);
+	}
 	tally_add_at(stats->tally, (now - decision->delayed) / 3600, TALLY_RETURNED, 1);
 	if (decision->by_name)
 		tally_add(stats->tally, TALLY_BY_NAME, 1);
@@ -160,7 +162,7 @@ stats_decided(struct stats *stats, const struct rules *rules, const struct polic
 	tally_count(tally, decision->reason);
 	tally_add(tally, TALLY_ACTIONS + decision->action, 1);
 	stats->latency_sum += seconds;
-	tally_add(tally, TALLY_LATENCIES + histogram_bucket(&histogram_latency, seconds), 1);
+	tally_value(tally, &tally_latencies, seconds);
 	if (effect == REASON_FAILS)
 		stats_failed(stats, now, reason_row(decision->reason)->help);
 	if (decision->reason == REASON_PASSED)

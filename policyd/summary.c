@@ -20,12 +20,38 @@ add_reasons(struct summary *s, const struct series *series)
 	}
 }
 
+/* An hour's values; of a writer that kept counts alone, no more is known. */
 static void
-add_buckets(const struct summary *s, const struct series *series,
-    const struct histogram_scale *scale, unsigned cell, uint64_t *counts)
+add_hour(struct histogram *h, const struct tally_values *values, const struct series *series,
+    int64_t hour)
 {
-	for (unsigned i = 0; i <= scale->n_bounds; i++)
-		counts[i] = series_sum(series, s->first, s->hours, cell + i);
+	uint64_t least = series_sum(series, hour, 1, values->least);
+	uint64_t greatest = series_sum(series, hour, 1, values->greatest);
+	double step = values->scale->step;
+
+	for (unsigned i = 0; i <= values->scale->n_bounds; i++) {
+		uint64_t n = series_sum(series, hour, 1, values->counts + i);
+
+		if (!n)
+			continue;
+		h->counts[i] += n;
+		h->sums[i] += histogram_sum(
+		    values->scale, i, n, series_sum(series, hour, 1, values->sums + i));
+		h->inexact |= !greatest;
+	}
+	if (!greatest)
+		return;
+	h->least = MIN(h->least, (double)(INT32_MAX - least) * step);
+	h->greatest = MAX(h->greatest, (double)(greatest - 1) * step);
+}
+
+static void
+add_histogram(const struct summary *s, const struct tally_values *values,
+    const struct series *series, struct histogram *h)
+{
+	h->least = INFINITY;
+	for (int64_t hour = s->first; hour < s->first + s->hours; hour++)
+		add_hour(h, values, series, hour);
 }
 
 struct summary
@@ -42,8 +68,9 @@ summary_of(const struct series *series, int64_t first, int64_t n)
 	firsts = s.by_reason[REASON_FIRST] + s.by_reason[REASON_WINDOW_OVER];
 	s.firsts = firsts - MIN(firsts, s.observed);
 	s.returned = MIN(series_sum(series, first, n, TALLY_RETURNED), s.firsts);
-	add_buckets(&s, series, &histogram_delay, TALLY_DELAYS, s.delays);
-	add_buckets(&s, series, &histogram_latency, TALLY_LATENCIES, s.latencies);
+	s.may_be_new = series_sum(series, first, n, TALLY_MAY_BE_NEW);
+	add_histogram(&s, &tally_delays, series, &s.delays);
+	add_histogram(&s, &tally_latencies, series, &s.latencies);
 	return s;
 }
 

@@ -11,15 +11,16 @@
 struct summary {
 	int64_t first, hours; /* hours since 1970, and how many */
 	uint64_t by_reason[REASONS];
-	uint64_t deferred; /* asked to come again; without what observe mode let in */
-	uint64_t passed;   /* let in after a delay */
-	uint64_t spared;   /* let in without one, with what observe mode let in */
-	uint64_t failed;   /* let in because the store did not answer */
-	uint64_t observed; /* would have been deferred, but for observe mode */
-	uint64_t early;    /* retries that came too early */
-	uint64_t firsts;   /* first attempts that were deferred */
-	uint64_t returned; /* those of them that came back and passed, whenever that was */
-	uint64_t delays[HISTOGRAM_BUCKETS_MAX], latencies[HISTOGRAM_BUCKETS_MAX];
+	uint64_t deferred;   /* asked to come again; without what observe mode let in */
+	uint64_t passed;     /* let in after a delay */
+	uint64_t spared;     /* let in without one, with what observe mode let in */
+	uint64_t failed;     /* let in because the store did not answer */
+	uint64_t observed;   /* would have been deferred, but for observe mode */
+	uint64_t early;      /* retries that came too early */
+	uint64_t firsts;     /* first attempts that were deferred */
+	uint64_t returned;   /* those of them that came back and passed, whenever that was */
+	uint64_t may_be_new; /* of the passed, those in no delay: see greylist.h */
+	struct histogram delays, latencies;
 };
 
 /* Of N hours from FIRST on. */

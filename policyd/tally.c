@@ -9,6 +9,11 @@ struct earlier {
 	uint32_t waiting, handed;
 };
 
+const struct tally_values tally_delays = {
+    &histogram_delay, TALLY_DELAYS, TALLY_DELAY_SUMS, TALLY_DELAY_LEAST, TALLY_DELAY_GREATEST};
+const struct tally_values tally_latencies = {&histogram_latency, TALLY_LATENCIES,
+    TALLY_LATENCY_SUMS, TALLY_LATENCY_LEAST, TALLY_LATENCY_GREATEST};
+
 struct tally {
 	uint64_t totals[TALLY_CELLS];
 	uint32_t waiting[TALLY_CELLS]; /* not yet handed to the store */
@@ -41,6 +46,25 @@ tally_add(struct tally *tally, unsigned cell, uint32_t n)
 {
 	tally->totals[cell] += n;
 	tally->waiting[cell] += n;
+}
+
+static void
+raise_to(struct tally *tally, unsigned cell, uint32_t n)
+{
+	tally->totals[cell] = MAX(tally->totals[cell], n);
+	tally->waiting[cell] = MAX(tally->waiting[cell], n);
+}
+
+void
+tally_value(struct tally *tally, const struct tally_values *values, double value)
+{
+	unsigned bucket = histogram_bucket(values->scale, value);
+	double steps = CLAMP(value / values->scale->step, 0, INT32_MAX - 1.0);
+
+	tally_add(tally, values->counts + bucket, 1);
+	tally_add(tally, values->sums + bucket, histogram_offset(values->scale, bucket, value));
+	raise_to(tally, values->least, (uint32_t)(INT32_MAX - steps));
+	raise_to(tally, values->greatest, (uint32_t)(steps + 1));
 }
 
 void
@@ -111,8 +135,13 @@ flushed(void *context, enum store_result result, void *job G_GNUC_UNUSED)
 	struct tally *tally = context;
 	bool written = result == STORE_OK || result == STORE_UNCERTAIN;
 
-	for (unsigned i = 0; i < TALLY_CELLS; i++)
+	for (unsigned i = 0; i < TALLY_MAXIMA; i++)
 		settle(&tally->waiting[i], &tally->handed[i], written);
+	for (unsigned i = TALLY_MAXIMA; i < TALLY_CELLS; i++) {
+		if (!written)
+			raise_to(tally, i, tally->handed[i]);
+		tally->handed[i] = 0;
+	}
 	for (guint i = tally->earlier->len; i-- > 0;) {
 		struct earlier *e = &g_array_index(tally->earlier, struct earlier, i);
 
@@ -130,7 +159,9 @@ hand_over(unsigned cell, uint32_t *waiting, uint32_t *handed)
 {
 	*handed = MIN(*waiting, INT32_MAX);
 	*waiting -= *handed;
-	return (struct store_cell){.index = cell, .op = STORE_ADD, .delta = (int32_t)*handed};
+	return (struct store_cell){.index = cell,
+	    .op = cell < TALLY_MAXIMA ? STORE_ADD : STORE_MAX,
+	    .delta = (int32_t)*handed};
 }
 
 /* Deltas point into CELLS and KEYS, which have room for all. */

@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "db/store.h"
+#include "policyd/histogram.h"
 #include "policyd/reason.h"
 
 /* Hours are kept for so many days. */
@@ -21,20 +22,36 @@
  * classifier's. Cells that hold no count yet are 0.
  */
 enum tally_cell {
-	TALLY_REASONS = 0,     /* 64: decisions, by enum reason */
-	TALLY_ACTIONS = 64,    /* 8: replies, by enum policy_action */
-	TALLY_RETURNED = 72,   /* of the first attempts of this hour, those that came back and
-				  passed, whenever that was */
-	TALLY_OBSERVED = 73,   /* would have been deferred, but for observe mode */
-	TALLY_BY_NAME = 74,    /* passed from another network, known by the pool's name */
-	TALLY_MALFORMED = 80,  /* requests that could not be read */
-	TALLY_TIMED_OUT = 81,  /* connections closed for having been idle */
-	TALLY_MADE_ROOM = 82,  /* connections closed for new ones */
-	TALLY_EXPIRED = 83,    /* records let go */
-	TALLY_DELAYS = 96,     /* 32: passed mail by its delay, buckets of histogram_delay */
-	TALLY_LATENCIES = 128, /* 32: answers by the time they took, of histogram_latency */
-	TALLY_CELLS = 160,     /* how many there are so far */
+	TALLY_REASONS = 0,      /* 64: decisions, by enum reason */
+	TALLY_ACTIONS = 64,     /* 8: replies, by enum policy_action */
+	TALLY_RETURNED = 72,    /* of the first attempts of this hour, those that came back and
+				   passed, whenever that was */
+	TALLY_OBSERVED = 73,    /* would have been deferred, but for observe mode */
+	TALLY_BY_NAME = 74,     /* passed from another network, known by the pool's name */
+	TALLY_MAY_BE_NEW = 75,  /* passed, but perhaps with a new message, which proves no delay */
+	TALLY_MALFORMED = 80,   /* requests that could not be read */
+	TALLY_TIMED_OUT = 81,   /* connections closed for having been idle */
+	TALLY_MADE_ROOM = 82,   /* connections closed for new ones */
+	TALLY_EXPIRED = 83,     /* records let go */
+	TALLY_DELAYS = 96,      /* 32: passed mail by its delay, buckets of histogram_delay */
+	TALLY_LATENCIES = 128,  /* 32: answers by the time they took, of histogram_latency */
+	TALLY_DELAY_SUMS = 160, /* 32: of each bucket, histogram_offset() of its values */
+	TALLY_LATENCY_SUMS = 192, /* 32 */
+	TALLY_MAXIMA = 224,       /* from here on no counts, but the greatest number of the hour */
+	TALLY_DELAY_LEAST = 224,  /* INT32_MAX less the steps (histogram_scale) of the least */
+	TALLY_DELAY_GREATEST = 225, /* the steps of the greatest, plus one, so that it is not 0 */
+	TALLY_LATENCY_LEAST = 226,
+	TALLY_LATENCY_GREATEST = 227,
+	TALLY_CELLS = 228, /* how many there are so far */
 };
+
+/* Where the values of a scale are counted. */
+struct tally_values {
+	const struct histogram_scale *scale;
+	enum tally_cell counts, sums, least, greatest;
+};
+
+extern const struct tally_values tally_delays, tally_latencies;
 
 struct tally;
 
@@ -43,6 +60,8 @@ void tally_free(struct tally *tally);
 
 void tally_count(struct tally *tally, enum reason reason);
 void tally_add(struct tally *tally, unsigned cell, uint32_t n);
+/* VALUE, in seconds, is one more of what is counted there. */
+void tally_value(struct tally *tally, const struct tally_values *values, double value);
 /* Counted for an hour (seconds since 1970 / 3600) that may be over. */
 void tally_add_at(struct tally *tally, int64_t hour, unsigned cell, uint32_t n);
 

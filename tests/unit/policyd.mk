@@ -84,6 +84,11 @@ TESTS += tests/unit/test_grey_facts
 tests_unit_test_grey_facts_SOURCES = tests/unit/test_grey_facts.c
 tests_unit_test_grey_facts_LDADD = $(POLICYD_LIBS)
 
+check_PROGRAMS += tests/unit/test_histogram
+TESTS += tests/unit/test_histogram
+tests_unit_test_histogram_SOURCES = tests/unit/test_histogram.c
+tests_unit_test_histogram_LDADD = $(POLICYD_LIBS)
+
 check_PROGRAMS += tests/unit/test_report
 TESTS += tests/unit/test_report
 tests_unit_test_report_SOURCES = tests/unit/test_report.c

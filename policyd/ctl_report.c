@@ -7,7 +7,7 @@
 #include "policyd/ctl.h"
 #include "policyd/ctl_json.h"
 #include "policyd/http_report_json.h"
-#include "policyd/report.h"
+#include "policyd/report_words.h"
 
 #define DAY          86400
 #define SINCE        (30 * (int64_t)DAY)
@@ -41,8 +41,10 @@ short_duration(double seconds, char text[16])
 static const char *
 share_text(uint64_t part, uint64_t whole, char text[16])
 {
+	char percent[REPORT_WORDS_SIZE];
+
 	if (whole)
-		g_snprintf(text, 16, "%.1f %%", 100 * (double)part / (double)whole);
+		g_snprintf(text, 16, "%s %%", report_words_percent(part, whole, percent));
 	else
 		g_strlcpy(text, "-", 16);
 	return text;
@@ -111,6 +113,14 @@ print_count(const char *title, uint64_t n)
 	printf("%-34s%12" G_GUINT64_FORMAT "\n", title, n);
 }
 
+/* Messages that passed as retries, and may be new ones. */
+static void
+print_new(const char *title, uint64_t n)
+{
+	if (n)
+		print_count(title, n);
+}
+
 static void
 print_share(const char *title, uint64_t part, uint64_t whole, const char *of_what)
 {
@@ -132,6 +142,7 @@ static void
 print_all(const struct report_result *r)
 {
 	const struct report_row *all = &r->all;
+	char hours[REPORT_WORDS_SIZE];
 
 	print_count("first attempts", all->firsts);
 	print_share(
@@ -141,13 +152,16 @@ print_all(const struct report_result *r)
 	    all->judged[DELIVERY_HAM] + all->judged[DELIVERY_SPAM] + all->judged[DELIVERY_UNSURE]);
 	print_share("  spam that came back", all->delayed[DELIVERY_SPAM],
 	    all->judged[DELIVERY_SPAM], "spam");
+	print_new("    may be new, left out", all->may_be_new[DELIVERY_SPAM]);
 	print_share("  ham delayed", all->delayed[DELIVERY_HAM], all->judged[DELIVERY_HAM], "ham");
+	print_new("    may be new, left out", all->may_be_new[DELIVERY_HAM]);
 	if (!all->ham.n)
 		return;
 	print_duration("    median delay", all->ham.median);
 	print_duration("    95 % within", all->ham.p95);
 	print_duration("    worst", all->ham.worst);
-	printf("%-34s%10.1f h\n", "    all of them together", all->ham.hours);
+	printf("%-34s%10s h\n", "    all of them together",
+	    report_words_hours(all->ham.seconds, hours));
 }
 
 /* What the numbers do not tell, so that nobody reads them as more than they are. */
@@ -155,6 +169,7 @@ static void
 print_missing(const struct ctl *ctl, const struct report_result *r)
 {
 	char day[CTL_TIME_SIZE];
+	g_autofree char *left_out = report_words_left_out(&r->all);
 	enum greylist_mode mode =
 	    (enum greylist_mode)settings_number(ctl->settings, SETTING_GREYLIST_MODE);
 
@@ -175,6 +190,8 @@ print_missing(const struct ctl *ctl, const struct report_result *r)
 	else if (store_is_shared(settings_text(ctl->settings, SETTING_STORE_URI)))
 		paragraph("The store is on Redis, where greylag-milter does not see what "
 			  "greylisting did: which of the messages were delayed is not known.");
+	if (left_out)
+		paragraph("%s", left_out);
 	if (settings_on(ctl->settings, SETTING_GREYLIST_PRIVACY))
 		paragraph("greylist.privacy is on: first attempts are not counted by domain.");
 }
@@ -227,10 +244,11 @@ print_what_if(const struct report_result *r, int64_t in_force)
 	    "hours");
 	for (int i = 0; i < DOMAINS_DELAYS; i++) {
 		const struct report_what_if *w = &r->what_if[i];
-		char away[48], spam[48], median[16], p95[16], hours[32];
+		char away[48], spam[48], median[16], p95[16], hours[32], sum[REPORT_WORDS_SIZE];
 		bool least = w->ham_unknown > 0;
 
-		g_snprintf(hours, sizeof hours, "%s%.1f", least ? ">" : "", w->ham.hours);
+		g_snprintf(hours, sizeof hours, "%s%s", least ? ">" : "",
+		    report_words_hours(w->ham.seconds, sum));
 		unknown |= least || w->away != w->away_max || w->spam != w->spam_max;
 		printf("%3d min   %20s%20s%9s%8s%9s\n", (int)(w->delay / 60),
 		    range_text(w->away, w->away_max, away), range_text(w->spam, w->spam_max, spam),
@@ -253,12 +271,12 @@ print_pools(const struct report_result *r)
 	for (guint i = 0; i < r->pools->len && i < POOLS_SHOWN; i++) {
 		const struct report_pool *pool = r->pools->pdata[i];
 		g_autoptr(GString) domain = g_string_new(NULL);
-		char median[16];
+		char median[16], hours[REPORT_WORDS_SIZE];
 
 		ctl_append_safe(domain, &(struct store_bytes){pool->domain, strlen(pool->domain)});
-		printf("%-32s%10u%10" G_GUINT64_FORMAT "%10s%10.1f\n", domain->str, pool->addresses,
+		printf("%-32s%10u%10" G_GUINT64_FORMAT "%10s%10s\n", domain->str, pool->addresses,
 		    pool->delays.n, short_duration(pool->delays.median, median),
-		    pool->delays.hours);
+		    report_words_hours(pool->delays.seconds, hours));
 	}
 	if (r->pools->len > POOLS_SHOWN)
 		printf("and %u more; --json has all\n", r->pools->len - POOLS_SHOWN);
@@ -267,34 +285,10 @@ print_pools(const struct report_result *r)
 static void
 print_worth(const struct report_result *r)
 {
-	const struct report_account *a = &r->account;
-	double away = a->firsts ? 100 * (double)a->away / (double)a->firsts : 0;
+	g_autofree char *worth = report_words_worth(r);
 
 	putchar('\n');
-	switch (r->worth) {
-	case REPORT_TOO_LITTLE:
-		paragraph("Does it pay? Too little traffic to tell: it takes %d first attempts.",
-		    REPORT_FIRSTS_MIN);
-		return;
-	case REPORT_NO_VERDICTS:
-		paragraph("Does it pay? %.1f %% of the first attempts stay away; without verdicts "
-			  "there is nothing to weigh that against.",
-		    away);
-		return;
-	case REPORT_NOBODY_LEAVES:
-		paragraph(
-		    "Does it pay? No longer: only %.1f %% of the first attempts stay away.", away);
-		return;
-	case REPORT_FILTER_DOES:
-	case REPORT_PAYS: break;
-	}
-	paragraph("Does it pay? %s. Of %" G_GUINT64_FORMAT
-		  " first attempts that stayed away the classifier would have missed some %.0f "
-		  "(it missed %" G_GUINT64_FORMAT " of %" G_GUINT64_FORMAT
-		  " spam, as far as it was corrected). Wanted mail waited %.1f hours for that, "
-		  "which is %s an hour for each.",
-	    r->worth == REPORT_PAYS ? "Yes" : "No longer", a->away, report_kept_out(a), a->missed,
-	    a->spam, a->ham_hours, r->worth == REPORT_PAYS ? "no more than" : "more than");
+	paragraph("%s", worth);
 }
 
 static void

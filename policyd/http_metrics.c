@@ -484,6 +484,12 @@ write_report_delayed(struct metrics_writer *w, const struct view *view)
 	write_verdict_counts(w, view, view->report ? view->report->all.delayed : NULL);
 }
 
+static void
+write_report_may_be_new(struct metrics_writer *w, const struct view *view)
+{
+	write_verdict_counts(w, view, view->report ? view->report->all.may_be_new : NULL);
+}
+
 /* Whole seconds; none where no ham was delayed. */
 static void
 write_report_delay(struct metrics_writer *w, const struct view *view)
@@ -501,7 +507,7 @@ static void
 write_report_wait(struct metrics_writer *w, const struct view *view)
 {
 	if (view->report)
-		plain(w, (uint64_t)(view->report->all.ham.hours * 3600 + 0.5));
+		plain(w, view->report->all.ham.seconds);
 }
 
 static void
@@ -623,13 +629,17 @@ const struct metric_row http_metrics[] = {
     {"greylag_report_delayed_messages", METRIC_GAUGE, NULL, "verdict",
 	"Messages of 30 days that greylisting delayed, by the verdict that holds.",
 	write_report_delayed},
+    {"greylag_report_unproven_messages", METRIC_GAUGE, NULL, "verdict",
+	"Messages of 30 days that passed so late that they may be new ones, by the verdict that "
+	"holds; they are not among the delayed.",
+	write_report_may_be_new},
     {"greylag_report_ham_delay_seconds", METRIC_GAUGE, "seconds", "within",
 	"Delay that the share of the delayed ham of 30 days did not exceed.", write_report_delay},
     {"greylag_report_ham_waited_seconds", METRIC_GAUGE, "seconds", "",
 	"Delays of all ham of 30 days together.", write_report_wait},
     {"greylag_report_pays", METRIC_GAUGE, NULL, "verdict",
-	"1 for whether greylisting pays: too-little (to tell), no-verdicts, nobody-leaves, "
-	"filter-does, or pays; 0 for the others.",
+	"1 for whether greylisting pays: too-little (to tell), no-verdicts, no-corrections, "
+	"nobody-leaves, filter-does, or pays; 0 for the others.",
 	write_report_pays},
     {"greylag_report_timestamp_seconds", METRIC_GAUGE, "seconds", "",
 	"When the report of 30 days was begun, in seconds since 1970.", write_report_made},

@@ -4,6 +4,7 @@
 
 #include "policyd/http_chart.h"
 #include "policyd/http_words.h"
+#include "policyd/report_words.h"
 
 #define ROWS_SHOWN  12
 #define POOLS_SHOWN 8
@@ -54,9 +55,11 @@ range_cell(GString *out, uint64_t least, uint64_t most)
 static void
 share_cell(GString *out, uint64_t part, uint64_t whole)
 {
+	char percent[REPORT_WORDS_SIZE];
+
 	if (whole)
-		g_string_append_printf(out, "<td class=\"n\">%.1f\xe2\x80\xaf%%</td>",
-		    100 * (double)part / (double)whole);
+		g_string_append_printf(out, "<td class=\"n\">%s\xe2\x80\xaf%%</td>",
+		    report_words_percent(part, whole, percent));
 	else
 		g_string_append(out, "<td class=\"n\">" DASH "</td>");
 }
@@ -88,43 +91,23 @@ name_cell(GString *out, const char *name)
 static void
 render_worth(const struct report_result *r, GString *out)
 {
-	const struct report_account *a = &r->account;
-	double away = a->firsts ? 100 * (double)a->away / (double)a->firsts : 0;
+	g_autofree char *worth = report_words_worth(r);
 
-	g_string_append_printf(out, "<p class=\"banner%s\">",
-	    r->worth == REPORT_NOBODY_LEAVES || r->worth == REPORT_FILTER_DOES ? " bad" : "");
-	switch (r->worth) {
-	case REPORT_TOO_LITTLE:
-		g_string_append_printf(out,
-		    "Too little traffic to tell whether greylisting pays: it takes %d first "
-		    "attempts.",
-		    REPORT_FIRSTS_MIN);
-		break;
-	case REPORT_NO_VERDICTS:
-		g_string_append_printf(out,
-		    "%.1f\xe2\x80\xaf%% of the first attempts stay away. Without verdicts of "
-		    "greylag-milter or greylag filter there is nothing to weigh that against.",
-		    away);
-		break;
-	case REPORT_NOBODY_LEAVES:
-		g_string_append_printf(out,
-		    "Greylisting no longer pays: only %.1f\xe2\x80\xaf%% of the first attempts "
-		    "stay away.",
-		    away);
-		break;
-	case REPORT_FILTER_DOES:
-	case REPORT_PAYS:
-		g_string_append(out, r->worth == REPORT_PAYS
-					 ? "Greylisting pays: of the "
-					 : "Greylisting no longer pays: of the ");
-		chart_number(out, a->away);
-		g_string_append_printf(out,
-		    " first attempts that stayed away the classifier would have missed some %.0f. "
-		    "Wanted mail waited %.1f hours for that, which is %s an hour for each.",
-		    report_kept_out(a), a->ham_hours,
-		    r->worth == REPORT_PAYS ? "no more than" : "more than");
-		break;
-	}
+	g_string_append_printf(
+	    out, "<p class=\"banner%s\">", report_words_worth_is_bad(r) ? " bad" : "");
+	chart_escape(out, worth);
+	g_string_append(out, "</p>");
+}
+
+static void
+render_left_out(const struct report_row *row, GString *out)
+{
+	g_autofree char *left_out = report_words_left_out(row);
+
+	if (!left_out)
+		return;
+	g_string_append(out, "<p class=\"soft\">");
+	chart_escape(out, left_out);
 	g_string_append(out, "</p>");
 }
 
@@ -144,6 +127,16 @@ duration_fact(GString *out, const char *name, double seconds)
 	g_string_append_printf(out, "<tr><th scope=\"row\">%s</th>", name);
 	duration_cell(out, seconds);
 	g_string_append(out, "</tr>");
+}
+
+static void
+hours_fact(GString *out, const char *name, uint64_t seconds)
+{
+	char hours[REPORT_WORDS_SIZE];
+
+	g_string_append_printf(out,
+	    "<tr><th scope=\"row\">%s</th><td class=\"n\">%s\xc2\xa0h</td></tr>", name,
+	    report_words_hours(seconds, hours));
 }
 
 static void
@@ -171,7 +164,10 @@ render_all(const struct report_result *r, GString *out)
 	duration_fact(out, "Its median delay", all->ham.median);
 	duration_fact(out, "95\xe2\x80\xaf% within", all->ham.p95);
 	duration_fact(out, "The worst", all->ham.worst);
-	g_string_append(out, "</tbody></table></section>");
+	hours_fact(out, "All of them together", all->ham.seconds);
+	g_string_append(out, "</tbody></table>");
+	render_left_out(all, out);
+	g_string_append(out, "</section>");
 }
 
 static void

@@ -20,12 +20,19 @@ seconds(double value)
 	return isnan(value) ? json_null() : json_integer((json_int_t)value);
 }
 
+/* null for NaN */
+static json_t *
+real(double value)
+{
+	return isnan(value) ? json_null() : json_real(value);
+}
+
 static json_t *
 delays_json(const struct report_delays *d)
 {
 	return json_pack("{s:o, s:o, s:o, s:o, s:f}", "count", whole(d->n), "median_seconds",
 	    seconds(d->median), "p95_seconds", seconds(d->p95), "worst_seconds", seconds(d->worst),
-	    "hours", d->hours);
+	    "hours", (double)d->seconds / 3600);
 }
 
 static json_t *
@@ -38,11 +45,11 @@ counts_json(const uint64_t counts[DELIVERY_VERDICTS])
 static json_t *
 row_json(const struct report_row *row)
 {
-	return json_pack("{s:{s:o, s:o, s:o, s:o}, s:o, s:o, s:o}", "first_attempts", "count",
+	return json_pack("{s:{s:o, s:o, s:o, s:o}, s:o, s:o, s:o, s:o}", "first_attempts", "count",
 	    whole(row->firsts), "returned", whole(row->returned), "never_returned",
 	    whole(row->firsts - row->returned), "open", whole(row->open), "judged",
-	    counts_json(row->judged), "delayed", counts_json(row->delayed), "ham_delay",
-	    delays_json(&row->ham));
+	    counts_json(row->judged), "delayed", counts_json(row->delayed), "may_be_new",
+	    counts_json(row->may_be_new), "ham_delay", delays_json(&row->ham));
 }
 
 static json_t *
@@ -103,10 +110,12 @@ worth_json(const struct report_result *result)
 {
 	const struct report_account *a = &result->account;
 
-	return json_pack("{s:s, s:o, s:o, s:o, s:o, s:f, s:f, s:f}", "verdict",
+	return json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:f}", "verdict",
 	    report_worth_name(result->worth), "first_attempts", whole(a->firsts), "never_returned",
-	    whole(a->away), "spam", whole(a->spam), "spam_missed", whole(a->missed), "missed_share",
-	    report_missed_share(a), "kept_out", report_kept_out(a), "ham_hours", a->ham_hours);
+	    whole(a->away), "corrected", whole(a->corrected), "spam", whole(a->spam), "spam_missed",
+	    a->corrected ? whole(a->missed) : json_null(), "missed_share",
+	    real(report_missed_share(a)), "kept_out", real(report_kept_out(a)), "ham_hours",
+	    (double)a->ham_seconds / 3600);
 }
 
 json_t *

@@ -43,6 +43,7 @@ policyd_libpolicy_a_SOURCES = \
 	policyd/protocol.c policyd/protocol.h \
 	policyd/reason.c policyd/reason.h \
 	policyd/report.c policyd/report.h \
+	policyd/report_words.c policyd/report_words.h \
 	policyd/reporter.c policyd/reporter.h \
 	policyd/rules.c policyd/rules.h \
 	policyd/series.c policyd/series.h \

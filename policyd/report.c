@@ -3,6 +3,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "policyd/greylist.h"
+
 #define DAY 86400
 
 struct report_period
@@ -22,6 +24,7 @@ report_worth_name(enum report_worth worth)
 	static const char *const names[] = {
 	    [REPORT_TOO_LITTLE] = "too-little",
 	    [REPORT_NO_VERDICTS] = "no-verdicts",
+	    [REPORT_NO_CORRECTIONS] = "no-corrections",
 	    [REPORT_NOBODY_LEAVES] = "nobody-leaves",
 	    [REPORT_FILTER_DOES] = "filter-does",
 	    [REPORT_PAYS] = "pays",
@@ -33,6 +36,8 @@ report_worth_name(enum report_worth worth)
 double
 report_missed_share(const struct report_account *account)
 {
+	if (!account->corrected)
+		return NAN;
 	return (double)(account->missed + 1) / (double)(account->spam + 2);
 }
 
@@ -51,7 +56,9 @@ report_worth(const struct report_account *account)
 		return REPORT_NOBODY_LEAVES;
 	if (account->judged == 0)
 		return REPORT_NO_VERDICTS;
-	if (account->ham_hours > REPORT_HOURS_MAX * report_kept_out(account))
+	if (account->corrected == 0)
+		return REPORT_NO_CORRECTIONS;
+	if ((double)account->ham_seconds > 3600 * REPORT_HOURS_MAX * report_kept_out(account))
 		return REPORT_FILTER_DOES;
 	return REPORT_PAYS;
 }
@@ -122,7 +129,7 @@ sum_up(GHashTable *delays)
 		guint n = GPOINTER_TO_UINT(g_hash_table_lookup(delays, sorted->pdata[i]));
 
 		result.n += n;
-		result.hours += n * (double)GPOINTER_TO_UINT(sorted->pdata[i]) / 3600;
+		result.seconds += (uint64_t)n * GPOINTER_TO_UINT(sorted->pdata[i]);
 	}
 	result.median = quantile(delays, sorted, result.n, 0.5);
 	result.p95 = quantile(delays, sorted, result.n, 0.95);
@@ -286,12 +293,28 @@ report_add_day(
 
 /* -- deliveries -- */
 
+/* Takes the wait of what may be a new message out of the record; false if there is none. */
+static bool
+clear_unproven(struct delivery_greylist *greylist)
+{
+	uint32_t before = 0;
+
+	for (unsigned i = 0; i < greylist->n_offsets; i++)
+		if (greylist->offsets[i] < greylist->delayed)
+			before = MAX(before, greylist->offsets[i]);
+	if (greylist_is_retry(before, greylist->delayed))
+		return false;
+	greylist->delayed = 0;
+	return true;
+}
+
 static void
-add_to_row(struct gathered_row *row, const struct delivery_record *d)
+add_to_row(struct gathered_row *row, const struct delivery_record *d, bool may_be_new)
 {
 	uint32_t delayed = d->greylist.delayed;
 
 	row->row.judged[d->verdict]++;
+	row->row.may_be_new[d->verdict] += may_be_new;
 	if (!delayed)
 		return;
 	row->row.delayed[d->verdict]++;
@@ -300,14 +323,14 @@ add_to_row(struct gathered_row *row, const struct delivery_record *d)
 }
 
 static void
-add_to_rows(struct report *report, const struct delivery_record *d)
+add_to_rows(struct report *report, const struct delivery_record *d, bool may_be_new)
 {
-	add_to_row(report->all, d);
+	add_to_row(report->all, d, may_be_new);
 	for (unsigned i = 0; i < d->n_recipients; i++) {
 		g_autofree char *domain =
 		    g_strndup(d->recipients[i].domain.data, d->recipients[i].domain.length);
 
-		add_to_row(row_of(report, domain), d);
+		add_to_row(row_of(report, domain), d, may_be_new);
 	}
 }
 
@@ -388,26 +411,25 @@ static void
 add_to_account(struct report *report, const struct delivery_record *d)
 {
 	struct report_account *account = &report->account;
-	int64_t first = d->time - d->greylist.delayed;
 
 	account->judged++;
+	account->corrected += d->corrected;
 	account->spam += d->verdict == DELIVERY_SPAM;
 	account->missed += d->verdict == DELIVERY_SPAM && d->judged != DELIVERY_SPAM;
-	if (d->verdict == DELIVERY_HAM && first >= report->period.from &&
-	    first < report->period.ripe)
-		account->ham_hours += d->greylist.delayed / 3600.0;
 }
 
 void
 report_add_delivery(struct report *report, const struct store_bytes *value)
 {
 	struct delivery_record d;
+	bool may_be_new;
 
 	if (!delivery_decode(value, &d) || d.time < report->period.from ||
 	    d.time > report->period.now)
 		return;
 	note_first(&report->first_delivery, d.time);
-	add_to_rows(report, &d);
+	may_be_new = clear_unproven(&d.greylist);
+	add_to_rows(report, &d, may_be_new);
 	add_to_pool(report, &d);
 	add_to_account(report, &d);
 	if (d.greylist.delayed)
@@ -447,8 +469,8 @@ compare_pools(gconstpointer a, gconstpointer b)
 	const struct report_pool *x = *(const struct report_pool *const *)a;
 	const struct report_pool *y = *(const struct report_pool *const *)b;
 
-	if (x->delays.hours != y->delays.hours)
-		return x->delays.hours > y->delays.hours ? -1 : 1;
+	if (x->delays.seconds != y->delays.seconds)
+		return x->delays.seconds > y->delays.seconds ? -1 : 1;
 	return strcmp(x->domain, y->domain);
 }
 
@@ -553,8 +575,15 @@ report_result(struct report *report)
 	result->account = report->account;
 	result->account.firsts = result->all.firsts;
 	result->account.away = result->all.firsts - result->all.returned;
+	result->account.ham_seconds = result->all.ham.seconds;
 	result->worth = report_worth(&result->account);
 	return result;
+}
+
+bool
+report_is_empty(const struct report_result *result)
+{
+	return !result->first_day && !result->first_delivery;
 }
 
 void

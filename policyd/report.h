@@ -7,6 +7,9 @@
  * dialogue each, by the domain of its first recipient (policyd/domains.h). Deliveries
  * (db/deliveries.h) are messages with a verdict, which only greylag-milter and "greylag filter"
  * give; a message to several domains stands in the row of each, and once in the sum.
+ *
+ * A wait is what a retry proves. What came so late that it may be a new message (greylist.h) is no
+ * retry for sure: such messages are counted as that, and in no delay.
  */
 #ifndef GREYLAG_POLICYD_REPORT_H
 #define GREYLAG_POLICYD_REPORT_H
@@ -44,7 +47,7 @@ struct report_period report_period(int64_t since, int64_t now, int64_t retry_win
 struct report_delays {
 	uint64_t n;
 	double median, p95, worst;
-	double hours; /* all of them together */
+	uint64_t seconds; /* all of them together */
 };
 
 struct report_row {
@@ -54,8 +57,10 @@ struct report_row {
 	uint64_t open; /* first attempts that may come back yet */
 	/* By domains_delays: had a retry so late; passed before it. */
 	uint64_t reached[DOMAINS_DELAYS], before[DOMAINS_DELAYS];
-	/* Messages, by enum delivery_verdict, and those that waited. */
+	/* Messages, by enum delivery_verdict, those that waited, and those that passed as retries
+	 * but may be new messages. */
 	uint64_t judged[DELIVERY_VERDICTS], delayed[DELIVERY_VERDICTS];
+	uint64_t may_be_new[DELIVERY_VERDICTS];
 	struct report_delays ham;
 };
 
@@ -86,15 +91,17 @@ struct report_pool {
 struct report_account {
 	uint64_t firsts, away; /* first attempts, and those that stayed away */
 	uint64_t judged;       /* messages with a verdict */
+	uint64_t corrected;    /* of them, those that a person corrected or confirmed */
 	uint64_t spam, missed; /* spam, and of that what only a person recognised */
-	double ham_hours;      /* that wanted mail waited */
+	uint64_t ham_seconds;  /* that wanted mail waited */
 };
 
 enum report_worth {
-	REPORT_TOO_LITTLE,    /* fewer than REPORT_FIRSTS_MIN first attempts */
-	REPORT_NO_VERDICTS,   /* nothing to weigh it against */
-	REPORT_NOBODY_LEAVES, /* less than REPORT_AWAY_MIN of them stay away */
-	REPORT_FILTER_DOES,   /* the classifier would have caught nearly all that stays away */
+	REPORT_TOO_LITTLE,     /* fewer than REPORT_FIRSTS_MIN first attempts */
+	REPORT_NO_VERDICTS,    /* nothing to weigh it against */
+	REPORT_NO_CORRECTIONS, /* nobody has said what the classifier misses */
+	REPORT_NOBODY_LEAVES,  /* less than REPORT_AWAY_MIN of them stay away */
+	REPORT_FILTER_DOES,    /* the classifier would have caught nearly all that stays away */
 	REPORT_PAYS,
 };
 
@@ -104,15 +111,18 @@ enum report_worth {
 #define REPORT_HOURS_MAX 1.0
 
 /* The share of spam that the classifier would have missed: (missed + 1) / (spam + 2), the rule of
- * succession, since a person corrects only what is seen. */
+ * succession, since a person corrects only what is seen. NaN if nobody has corrected or confirmed a
+ * verdict: what was missed is then unknown. */
 double report_missed_share(const struct report_account *account);
 /* Messages that would have lain in an inbox but for greylisting: those that stayed away, times
- * that share. */
+ * that share; NaN where that is unknown. */
 double report_kept_out(const struct report_account *account);
 
 /*
  * The rule: greylisting does not pay if less than REPORT_AWAY_MIN of the first attempts stay away,
- * or if wanted mail waits for more than REPORT_HOURS_MAX for each message that it kept out.
+ * or if wanted mail waits for more than REPORT_HOURS_MAX for each message that it kept out. Waits
+ * are those of all the period, first attempts those whose retry window is over: the open days, the
+ * last one or two, count against greylisting.
  */
 enum report_worth report_worth(const struct report_account *account);
 const char *report_worth_name(enum report_worth worth);
@@ -126,7 +136,6 @@ struct report_result {
 	GPtrArray *rows; /* struct report_row, the most first attempts and messages first */
 	struct report_what_if what_if[DOMAINS_DELAYS];
 	GPtrArray *pools; /* struct report_pool, worth whitelisting, most hours first */
-	/* Of what began while the period was ripe. */
 	struct report_account account;
 	enum report_worth worth;
 };
@@ -141,6 +150,9 @@ void report_free(struct report *report);
 void report_add_day(
     struct report *report, const struct store_bytes *key, const struct store_bytes *value);
 void report_add_delivery(struct report *report, const struct store_bytes *value);
+
+/* Neither a first attempt nor a message. */
+bool report_is_empty(const struct report_result *result);
 
 /* Sums up what was added. */
 struct report_result *report_result(struct report *report);

@@ -3,7 +3,8 @@
 #include <string.h>
 #include <glib.h>
 
-#include "policyd/report.h"
+#include "policyd/greylist.h"
+#include "policyd/report_words.h"
 #include "policyd/reporter.h"
 
 #define DAY 86400
@@ -27,11 +28,15 @@ static const struct {
     {"nothing", {0}, REPORT_TOO_LITTLE},
     {"too few to tell", {.firsts = 199, .away = 150, .judged = 500, .spam = 100},
 	REPORT_TOO_LITTLE},
+    {"nobody has said what is missed",
+	{.firsts = 12000, .away = 10000, .judged = 5000, .spam = 2108, .ham_seconds = 3600 * 57},
+	REPORT_NO_CORRECTIONS},
     {"nobody weighs it", {.firsts = 200, .away = 150}, REPORT_NO_VERDICTS},
     {"nearly all come back", {.firsts = 1000, .away = 49, .judged = 900, .spam = 10},
 	REPORT_NOBODY_LEAVES},
     {"that is so without verdicts, too", {.firsts = 1000, .away = 49}, REPORT_NOBODY_LEAVES},
-    {"it costs nothing", {.firsts = 1000, .away = 50, .judged = 900, .spam = 10}, REPORT_PAYS},
+    {"it costs nothing", {.firsts = 1000, .away = 50, .judged = 900, .corrected = 1, .spam = 10},
+	REPORT_PAYS},
     /* 10,000 stay away, of which the classifier misses 1 in 100: 100 in inboxes, and no more. */
     {"an hour for each, to the hour",
 	{.firsts = 12000,
@@ -39,7 +44,8 @@ static const struct {
 	    .judged = 5000,
 	    .spam = 998,
 	    .missed = 9,
-	    .ham_hours = 100},
+	    .corrected = 9,
+	    .ham_seconds = 3600 * 100},
 	REPORT_PAYS},
     {"above an hour for each",
 	{.firsts = 12000,
@@ -47,13 +53,20 @@ static const struct {
 	    .judged = 5000,
 	    .spam = 998,
 	    .missed = 9,
-	    .ham_hours = 101},
+	    .corrected = 9,
+	    .ham_seconds = 3600 * 101},
 	REPORT_FILTER_DOES},
     {"the better the classifier, the less it pays",
-	{.firsts = 12000, .away = 10000, .judged = 5000, .spam = 9998, .missed = 0, .ham_hours = 2},
+	{.firsts = 12000,
+	    .away = 10000,
+	    .judged = 5000,
+	    .corrected = 1,
+	    .spam = 9998,
+	    .ham_seconds = 3600 * 2},
 	REPORT_FILTER_DOES},
     {"without any spam seen, half may be missed",
-	{.firsts = 1000, .away = 500, .judged = 500, .ham_hours = 249}, REPORT_PAYS},
+	{.firsts = 1000, .away = 500, .judged = 500, .corrected = 1, .ham_seconds = 3600 * 249},
+	REPORT_PAYS},
 };
 
 static void
@@ -165,7 +178,7 @@ assert_delays(const struct report_delays *d, uint64_t n, double median, double p
 	g_assert_cmpfloat(d->median, ==, median);
 	g_assert_cmpfloat(d->p95, ==, p95);
 	g_assert_cmpfloat(d->worst, ==, worst);
-	g_assert_cmpfloat_with_epsilon(d->hours * 3600, seconds, 1e-6);
+	g_assert_cmpuint(d->seconds, ==, (uint64_t)seconds);
 }
 
 static void
@@ -177,7 +190,7 @@ test_deliveries(void)
 
 	for (size_t i = 0; i < G_N_ELEMENTS(messages); i++)
 		add_message(report, D0 - 5 * DAY, &messages[i]);
-	/* Out of the period; and waiting in its last, unripe days, which costs no hours yet. */
+	/* Out of the period. */
 	add_message(report, D0 - 11 * DAY, &messages[1]);
 	add_message(report, D0 + DAY, &messages[1]);
 	r = report_result(report);
@@ -188,7 +201,8 @@ test_deliveries(void)
 	assert_delays(&r->all.ham, 3, 130, 900, 900, 1100);
 	g_assert_cmpuint(r->account.missed, ==, 2);
 	g_assert_cmpuint(r->account.judged, ==, 8);
-	g_assert_cmpfloat_with_epsilon(r->account.ham_hours * 3600, 1100, 1e-6);
+	g_assert_cmpuint(r->account.corrected, ==, 2);
+	g_assert_cmpuint(r->account.ham_seconds, ==, r->all.ham.seconds);
 	row = r->rows->pdata[1];
 	g_assert_cmpstr(row->domain, ==, "a.example");
 	assert_delays(&row->ham, 2, 70, 130, 130, 200);
@@ -204,6 +218,71 @@ test_deliveries(void)
 	assert_delays(&r->what_if[3].ham, 3, 600, 900, 900, 600 + 600 + 900);
 	report_result_free(r);
 	report_free(report);
+}
+
+/* A wait is what a retry proves: what came later than retries do is counted, and waits for
+ * nothing, at no delay. */
+static void
+test_unproven_waits(void)
+{
+	static const struct message late[] = {
+	    {"192.0.2.1", "", "a.example", HAM, {67272}},
+	    {"192.0.2.1", "", "a.example", HAM, {10, GREYLIST_RETRY_GAP + 11}},
+	    {"192.0.2.1", "", "a.example", HAM, {GREYLIST_RETRY_GAP}},
+	    {"192.0.2.1", "", "a.example", HAM, {600, 2400, GREYLIST_RETRY_GAP + 2400}},
+	    {"192.0.2.1", "", "b.example", SPAM, {47870}},
+	};
+	struct report *report = report_of(D0 + DAY / 2);
+	struct report_result *r;
+	g_autofree char *said = NULL, *nothing = NULL;
+
+	for (size_t i = 0; i < G_N_ELEMENTS(late); i++)
+		add_message(report, D0 - 5 * DAY, &late[i]);
+	r = report_result(report);
+	g_assert_cmpuint(r->all.may_be_new[DELIVERY_HAM], ==, 2);
+	g_assert_cmpuint(r->all.may_be_new[DELIVERY_SPAM], ==, 1);
+	g_assert_cmpuint(r->all.judged[DELIVERY_HAM], ==, 4);
+	g_assert_cmpuint(r->all.delayed[DELIVERY_HAM], ==, 2);
+	g_assert_cmpuint(r->all.delayed[DELIVERY_SPAM], ==, 0);
+	assert_delays(&r->all.ham, 2, GREYLIST_RETRY_GAP, GREYLIST_RETRY_GAP + 2400,
+	    GREYLIST_RETRY_GAP + 2400, 2 * GREYLIST_RETRY_GAP + 2400);
+	g_assert_cmpuint(r->what_if[0].spam_max, ==, 0);
+	g_assert_cmpuint(r->what_if[3].ham.n, ==, 2);
+	said = report_words_left_out(&r->all);
+	g_assert_nonnull(strstr(said, "3 messages"));
+	nothing = report_words_left_out(&(struct report_row){.judged = {5, 5, 5}});
+	g_assert_null(nothing);
+	report_result_free(r);
+	report_free(report);
+}
+
+/* -- words -- */
+
+/* The sentence and the table say one number in one way; and without corrections nothing is said of
+ * what the classifier misses. */
+static void
+test_words(void)
+{
+	struct report_result result = {.account = worths[7].account};
+	char hours[REPORT_WORDS_SIZE];
+	g_autofree char *pays = NULL, *unknown = NULL;
+
+	result.account.ham_seconds = 205379; /* 57.0497 h */
+	g_assert_cmpstr(report_words_hours(result.account.ham_seconds, hours), ==, "57.0");
+	result.worth = report_worth(&result.account);
+	pays = report_words_worth(&result);
+	g_assert_true(g_str_has_prefix(pays, "Does it pay? Yes. "));
+	g_assert_nonnull(strstr(pays, "it missed 9 of 998 spam"));
+	g_assert_nonnull(strstr(pays, "Wanted mail waited 57.0 hours"));
+	result.account.corrected = 0;
+	result.worth = report_worth(&result.account);
+	g_assert_true(isnan(report_missed_share(&result.account)));
+	g_assert_true(isnan(report_kept_out(&result.account)));
+	g_assert_false(report_words_worth_is_bad(&result));
+	unknown = report_words_worth(&result);
+	g_assert_nonnull(strstr(unknown, "how much spam the classifier misses is unknown"));
+	g_assert_null(strstr(unknown, "No longer"));
+	g_assert_null(strstr(unknown, "missed"));
 }
 
 /* -- pools -- */
@@ -332,6 +411,8 @@ main(int argc, char **argv)
 	g_test_add_func("/report/whether-it-pays", test_worth);
 	g_test_add_func("/report/first-attempts-by-day", test_days);
 	g_test_add_func("/report/deliveries", test_deliveries);
+	g_test_add_func("/report/unproven-waits", test_unproven_waits);
+	g_test_add_func("/report/words", test_words);
 	g_test_add_func("/report/pools-worth-whitelisting", test_pools);
 	g_test_add_func("/report/made-by-a-slow-walk", test_reporter);
 	g_test_add_func("/report/empty-and-malformed", test_empty_and_malformed);

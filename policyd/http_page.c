@@ -37,6 +37,23 @@ render_header(const struct view *view, GString *out)
 	g_string_append(out, "</p></header>");
 }
 
+/* What was replayed or imported is in the report, and in no counter of requests. */
+static void
+render_nobody_asked(const struct view *view, GString *out)
+{
+	if (view->report && !report_is_empty(view->report))
+		g_string_append(out,
+		    "<p class=\"banner\">Nobody has asked this server about mail in 30 days. What "
+		    "is counted under <a href=\"#report\">What greylisting did</a> comes from "
+		    "elsewhere: from recorded traffic (greylagctl replay --learn), from an import, "
+		    "or from the classifier alone.</p>");
+	else
+		g_string_append(out,
+		    "<p class=\"banner\">There is no data yet: nobody has asked "
+		    "this server about mail. Numbers appear here a few seconds after "
+		    "the first request of Postfix.</p>");
+}
+
 static void
 render_banners(const struct view *view, GString *out)
 {
@@ -46,10 +63,7 @@ render_banners(const struct view *view, GString *out)
 		chart_escape(out, view->problem);
 		g_string_append(out, ". Mail is let in without greylisting until it does.</p>");
 	} else if (summary_all(&view->month) == 0) {
-		g_string_append(out,
-		    "<p class=\"banner\">There is no data yet: nobody has asked "
-		    "this server about mail. Numbers appear here a few seconds after "
-		    "the first request of Postfix.</p>");
+		render_nobody_asked(view, out);
 	}
 }
 

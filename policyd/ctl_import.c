@@ -30,11 +30,23 @@ struct import {
 	struct foreign foreign;
 	struct foreign_dump dump;
 	GArray *sources;
+	const struct format *format;
+	bool delay_is_guessed;
 	uint64_t line, faults, expired, dropped, records[STORE_SPACES];
+	uint64_t known, unchanged; /* triplets that need not wait; records that were there so */
+	uint64_t came_early;       /* triplets that came again within the other server's delay */
 };
 
 /* Takes a line without its newline; false with an error for a fault in it. */
 typedef bool (*line_fn)(struct import *import, const char *line, size_t length, GError **error);
+
+struct format {
+	const char *name;
+	bool (*open)(struct import *import, const char *name, GError **error);
+	line_fn line;
+	int64_t delay;     /* the server's usual one; 0: the records need none */
+	bool tells_passed; /* its records say which triplets have passed */
+};
 
 /* -- writing -- */
 
@@ -47,7 +59,17 @@ struct job {
 	uint8_t bytes[TRIPLET_RECORD_MAX];
 	size_t length;
 	unsigned dropped;
+	bool known, changed;
 };
+
+static bool
+is_known(const struct triplet *triplet)
+{
+	for (unsigned i = 0; i < triplet->n_sightings; i++)
+		if (triplet->sightings[i].passed)
+			return true;
+	return false;
+}
 
 static size_t
 put_triplet(struct job *job, const struct store_bytes *old, uint8_t *bytes, int64_t *expires)
@@ -55,10 +77,13 @@ put_triplet(struct job *job, const struct store_bytes *old, uint8_t *bytes, int6
 	struct triplet mine, theirs, merged;
 
 	triplet_decode(&(struct store_bytes){job->bytes, job->length}, &theirs);
-	if (!old || !triplet_decode(old, &mine))
-		return triplet_encode(&theirs, bytes);
-	merge_triplet(&job->rules, job->now, &mine, &theirs, &merged, &job->dropped);
-	*expires = MAX(*expires, greylist_expires(&job->rules, &merged));
+	if (old && triplet_decode(old, &mine)) {
+		merge_triplet(&job->rules, job->now, &mine, &theirs, &merged, &job->dropped);
+		*expires = MAX(*expires, greylist_expires(&job->rules, &merged));
+	} else {
+		merged = theirs;
+	}
+	job->known = is_known(&merged);
 	return triplet_encode(&merged, bytes);
 }
 
@@ -118,7 +143,8 @@ update(const struct store_bytes *old, struct store_change *change, void *data)
 
 	job->dropped = 0;
 	length = (job->is_expected ? put_expected : put[job->space])(job, old, bytes, &expires);
-	if (!old || old->length != length || memcmp(old->data, bytes, length) != 0)
+	job->changed = !old || old->length != length || memcmp(old->data, bytes, length) != 0;
+	if (job->changed)
 		store_change_put(change, bytes, length, expires);
 }
 
@@ -128,8 +154,11 @@ settled(void *context, void *data)
 	struct import *import = context;
 	const struct job *job = data;
 
-	if (job)
-		import->dropped += job->dropped;
+	if (!job)
+		return;
+	import->dropped += job->dropped;
+	import->known += job->known;
+	import->unchanged += !job->changed;
 }
 
 static size_t
@@ -162,7 +191,7 @@ write_record(struct import *import)
 		ctl_batch_add(&import->batch, &delta);
 		return;
 	}
-	job = g_new(struct job, 1);
+	job = g_new0(struct job, 1);
 	job->space = record->space;
 	job->rules = import->ctl->rules->greylist;
 	job->now = import->ctl->now;
@@ -178,10 +207,15 @@ write_record(struct import *import)
 static void
 write_foreign(struct import *import)
 {
-	if (import->record.expires <= import->ctl->now)
+	const struct sighting *s = &import->record.triplet.sightings[0];
+
+	if (import->record.expires <= import->ctl->now) {
 		import->expired++;
-	else
-		write_record(import);
+		return;
+	}
+	if (import->record.space == STORE_TRIPLETS && !s->passed && s->last > s->first)
+		import->came_early++;
+	write_record(import);
 }
 
 /* -- formats -- */
@@ -285,18 +319,36 @@ ended_well(struct import *import, const struct source *source, GError **error)
 	return true;
 }
 
+/* postgrey does not say who has passed: it follows from its delay, which it does not say either. */
+static void
+tell_guess(const struct import *import)
+{
+	if (import->delay_is_guessed && import->came_early)
+		printf("%" G_GUINT64_FORMAT
+		       " of those that wait came again, but within %d s, which "
+		       "was taken for %s's delay.\nIf that was shorter, import again with --delay: "
+		       "nothing is counted twice.\n",
+		    import->came_early, (int)import->foreign.delay, import->format->name);
+}
+
 static void
 tell_counts(const struct import *import)
 {
-	printf("imported %" G_GUINT64_FORMAT " triplets, %" G_GUINT64_FORMAT
+	uint64_t triplets = import->records[STORE_TRIPLETS];
+
+	printf("imported %" G_GUINT64_FORMAT " triplets (%" G_GUINT64_FORMAT
+	       " known, %" G_GUINT64_FORMAT " still wait), %" G_GUINT64_FORMAT
 	       " clients, %" G_GUINT64_FORMAT " exceptions, %" G_GUINT64_FORMAT " hours",
-	    import->records[STORE_TRIPLETS], import->records[STORE_CLIENTS],
+	    triplets, import->known, triplets - import->known, import->records[STORE_CLIENTS],
 	    import->records[STORE_ALLOWED], import->records[STORE_HOURS]);
+	if (import->unchanged)
+		printf("; %" G_GUINT64_FORMAT " records were there already", import->unchanged);
 	if (import->expired)
 		printf("; %" G_GUINT64_FORMAT " had expired", import->expired);
 	if (import->dropped)
 		printf("; %" G_GUINT64_FORMAT " places found no room", import->dropped);
 	putchar('\n');
+	tell_guess(import);
 }
 
 static bool
@@ -394,17 +446,10 @@ open_postgrey(struct import *import, const char *name, GError **error)
 	return import->sources->len > 0 || ctl_fail(error, "%s: there is no postgrey.db", name);
 }
 
-struct format {
-	const char *name;
-	bool (*open)(struct import *import, const char *name, GError **error);
-	line_fn line;
-	int64_t delay;
-};
-
 static const struct format formats[] = {
-    {"greylag", open_file, json_line, 0},
-    {"postgrey", open_postgrey, postgrey_line, FOREIGN_POSTGREY_DELAY},
-    {"greyfix", open_file, greyfix_line, FOREIGN_GREYFIX_DELAY},
+    {"greylag", open_file, json_line, 0, true},
+    {"postgrey", open_postgrey, postgrey_line, FOREIGN_POSTGREY_DELAY, false},
+    {"greyfix", open_file, greyfix_line, FOREIGN_GREYFIX_DELAY, true},
 };
 
 static bool
@@ -451,7 +496,11 @@ ctl_import(struct ctl *ctl, int argc, char **argv, GError **error)
 	if (!ctl_parse(ctl, entries, 0, 1, &argc, &argv, error) ||
 	    !set_format(&format, from ? from : "greylag", error))
 		return false;
+	if (delay && !format->delay)
+		return ctl_usage(error, "--delay is that of another server: it goes with --from");
+	import.format = format;
 	import.foreign.delay = format->delay;
+	import.delay_is_guessed = !delay && !format->tells_passed;
 	if (delay && !ctl_parse_duration(delay, &import.foreign.delay))
 		return ctl_usage(error, "--delay %s: it is a duration like 300s or 5m", delay);
 	import.sources = g_array_new(FALSE, FALSE, sizeof(struct source));

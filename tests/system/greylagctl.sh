@@ -232,10 +232,11 @@ fi
 # -- export, import --
 ok 'export' on s export "$dir/export"
 is "$(stat -c %a "$dir/export")" 600 'nobody else may read it'
-like "$(on t import "$dir/export")" '^imported 3 triplets, 1 clients, 1 exceptions' 'import into another store'
+like "$(on t import "$dir/export")" '^imported 3 triplets \([0-3] known, [0-3] still wait\), 1 clients, 1 exceptions' \
+	'import into another store'
 same "$(on t list | sort)" "$(on s list | sort)" 'gives the same records'
 like "$(on t why $a bob@example.org al@example.net)" '^reason +known ' 'which are found by their own keys'
-on t import "$dir/export" >/dev/null
+like "$(on t import "$dir/export")" '; 5 records were there already$' 'a second import finds all there'
 # Keys depend on the store's secret, and the exported time on the clock.
 strip() { tail -n +2 | sed 's/"key":"[0-9a-f]*"//' | sort; }
 same "$(on t export | strip)" "$(on s export | strip)" 'export, import twice, export: nothing is lost or changed'
@@ -283,11 +284,16 @@ if [ -x /usr/sbin/postgrey ] && command -v db5.3_dump >/dev/null; then
 	postgrey=$!
 	keep "$postgrey"
 	wait_for test -S "$dir/postgrey.sock" || sed 's/^/# /' "$dir/postgrey.log"
-	ask_postgrey() {
+	ask_postgrey_at() {
+		socket=$1
+		shift
 		request "$@" | perl -MIO::Socket::UNIX -e '
 			my $s = IO::Socket::UNIX->new(Peer => $ARGV[0]) or die "connect: $!";
 			local $/; print $s <STDIN>; $s->flush; $/ = "\n";
-			while (<$s>) { last if $_ eq "\n"; print }' "$dir/postgrey.sock"
+			while (<$s>) { last if $_ eq "\n"; print }' "$socket"
+	}
+	ask_postgrey() {
+		ask_postgrey_at "$dir/postgrey.sock" "$@"
 	}
 	ask_postgrey 192.0.2.7 list-123-bob@example.org al@example.net $((now - 90000)) >/dev/null
 	like "$(ask_postgrey 192.0.2.7 list-456-bob@example.org al@example.net $((now - 89000)))" 'PREPEND' \
@@ -304,7 +310,8 @@ if [ -x /usr/sbin/postgrey ] && command -v db5.3_dump >/dev/null; then
 	is $? 1 'a postgrey that runs is not read'
 	like "$(cat "$dir/err")" 'stop it first' 'which is said'
 	stop "$postgrey"
-	like "$(on g import --from postgrey "$dir/postgrey" 2>&1)" '^imported 9 triplets, 3 clients' 'import --from postgrey'
+	like "$(on g import --from postgrey "$dir/postgrey" 2>&1)" \
+		'^imported 9 triplets \(7 known, 2 still wait\), 3 clients' 'import --from postgrey'
 	like "$(on g why 192.0.2.99 list-789-bob@example.org al@example.net)" '^reason +known ' \
 		'what postgrey knew passes, whatever its numbers'
 	like "$(on g why 2001:db8::8 bob@example.org al@example.net)" '^reason +known ' 'from IPv6 too'
@@ -312,6 +319,38 @@ if [ -x /usr/sbin/postgrey ] && command -v db5.3_dump >/dev/null; then
 	like "$(on g why 198.51.100.1 waiting@example.org al@example.net)" '^reason +early ' 'who waits goes on waiting'
 	like "$(on g why 192.0.2.1 '<>' al@example.net)" '^reason +passed ' 'a null sender too'
 	like "$(on g list --client 192.0.2.0/24 --sender '')" '	greylisted	' 'whose delay is not over until it retries'
+	on g export | strip >"$dir/once"
+	like "$(on g import --from postgrey "$dir/postgrey" 2>&1)" '; 12 records were there already$' 'a second import finds all there'
+	on g export | strip >"$dir/twice"
+	ok 'and changes nothing' cmp "$dir/once" "$dir/twice"
+
+	# One that had a delay of its own: who passed there must not wait here.
+	mkdir "$dir/postgrey3"
+	/usr/sbin/postgrey --unix="$dir/postgrey3.sock" --dbdir="$dir/postgrey3" --user="$(id -un)" \
+		--group="$(id -gn)" --delay=3 --quiet >"$dir/postgrey3.log" 2>&1 &
+	postgrey=$!
+	keep "$postgrey"
+	wait_for test -S "$dir/postgrey3.sock" || sed 's/^/# /' "$dir/postgrey3.log"
+	i=0
+	while [ $((i += 1)) -le 40 ]; do
+		# Every fourth never came again.
+		echo "10.1.$i.1 s$i@example.org $((now - 1000))"
+		[ $((i % 4)) -eq 0 ] || echo "10.1.$i.1 s$i@example.org $((now - 996))"
+	done | while read -r client sender at; do
+		ask_postgrey_at "$dir/postgrey3.sock" "$client" "$sender" al@example.net "$at"
+	done >"$dir/out"
+	is "$(grep -c PREPEND "$dir/out")" 30 'a postgrey with a delay of 3 s let 30 of 40 in'
+	stop "$postgrey"
+	on k import --from postgrey "$dir/postgrey3" >"$dir/out" 2>&1
+	like "$(cat "$dir/out")" '^imported 40 triplets \(0 known, 40 still wait\), ' 'by the usual delay nobody has passed'
+	like "$(cat "$dir/out")" "^30 of those that wait came again, but within 300 s, which was taken for postgrey's delay" \
+		'which is said, with the reason'
+	on k import --from postgrey "$dir/postgrey3" --delay 3s >"$dir/out" 2>&1
+	like "$(cat "$dir/out")" '^imported 40 triplets \(30 known, 10 still wait\), ' \
+		'by its own delay those that passed there have passed'
+	is "$(wc -l <"$dir/out")" 1 'and nothing is guessed'
+	is "$(on k list --state passed | wc -l) $(on k list --state greylisted | wc -l)" '30 10' 'in the store, too'
+	like "$(on k why 10.1.1.9 s1@example.org al@example.net)" '^reason +known ' 'they do not wait anew'
 	db5.3_dump -h "$dir/postgrey" -p postgrey.db >"$dir/dump"
 	on h import --from postgrey "$dir/dump" >"$dir/out" 2>&1
 	same "$(on h list | sort)" "$(on g list | sort)" 'a dump gives the same as the folder'
@@ -331,7 +370,10 @@ fi
 printf '192.0.2\tbob@example.org\tal@example.net\t%s\t%s\t2\t1\n' \
 	"$(LC_ALL=C date -d @$((now - 9000)) '+%a %b %e %H:%M:%S %Y')" \
 	"$(LC_ALL=C date -d @$((now - 1000)) '+%a %b %e %H:%M:%S %Y')" >"$dir/greyfix"
-like "$(on j import --from greyfix "$dir/greyfix")" '^imported 1 triplets' 'import --from greyfix'
+like "$(on j import --from greyfix "$dir/greyfix")" '^imported 1 triplets \(1 known, 0 still wait\)' 'import --from greyfix'
+like "$(on j import --from greyfix "$dir/greyfix")" '; 1 records were there already$' 'and again changes nothing'
+on j import --delay 5m "$dir/export" >"$dir/out" 2>&1
+is $? 2 "a delay for greylag's own records means nothing"
 like "$(on j why 192.0.2.4 bob@example.org al@example.net)" '^reason +known ' 'what greyfix knew passes'
 
 # -- care --

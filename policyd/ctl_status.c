@@ -137,7 +137,7 @@ print_times(const struct spans *spans)
 	print_quantile("delay, 95 % within", &histogram_delay, delays, 0.95);
 	print_quantile("delay, 99 % within", &histogram_delay, delays, 0.99);
 	if (may_be_new[SPANS - 1])
-		print_row("  ", "may be new, in no delay", may_be_new);
+		print_row("  ", "may be new, left out", may_be_new);
 	print_quantile("answer, median", &histogram_latency, latencies, 0.5);
 	print_quantile("answer, 99 % within", &histogram_latency, latencies, 0.99);
 }

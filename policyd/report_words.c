@@ -124,8 +124,8 @@ report_words_left_out(const struct report_row *row)
 		n += row->may_be_new[i];
 	if (!n)
 		return NULL;
-	return g_strdup_printf("%" G_GUINT64_FORMAT
-			       " messages are in no delay: they came more than %d hours after the "
-			       "attempt before, later than retries do, and may be new messages.",
+	return g_strdup_printf("Left out of the delays: %" G_GUINT64_FORMAT
+			       " that came more than %d hours after the attempt before, later "
+			       "than retries do. They may be new messages.",
 	    n, GREYLIST_RETRY_GAP / 3600);
 }

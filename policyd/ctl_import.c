@@ -59,6 +59,7 @@ struct job {
 	uint8_t bytes[TRIPLET_RECORD_MAX];
 	size_t length;
 	unsigned dropped;
+	bool came_early; /* has come again, and not passed there */
 	bool known, changed;
 };
 
@@ -69,6 +70,15 @@ is_known(const struct triplet *triplet)
 		if (triplet->sightings[i].passed)
 			return true;
 	return false;
+}
+
+/* Of a record of another server, which has one sighting. */
+static bool
+came_early(const struct triplet *triplet)
+{
+	const struct sighting *s = &triplet->sightings[0];
+
+	return triplet->n_sightings == 1 && !s->passed && s->last > s->first;
 }
 
 static size_t
@@ -158,6 +168,7 @@ settled(void *context, void *data)
 		return;
 	import->dropped += job->dropped;
 	import->known += job->known;
+	import->came_early += job->came_early && !job->known;
 	import->unchanged += !job->changed;
 }
 
@@ -199,6 +210,7 @@ write_record(struct import *import)
 	job->is_expected = record->is_expected;
 	if (job->is_expected)
 		memcpy(job->key, record->key, sizeof job->key);
+	job->came_early = record->space == STORE_TRIPLETS && came_early(&record->triplet);
 	job->length = encode(record, job->bytes);
 	ctl_batch_update(&import->batch, record->space, key, update, job, g_free);
 }
@@ -207,15 +219,10 @@ write_record(struct import *import)
 static void
 write_foreign(struct import *import)
 {
-	const struct sighting *s = &import->record.triplet.sightings[0];
-
-	if (import->record.expires <= import->ctl->now) {
+	if (import->record.expires <= import->ctl->now)
 		import->expired++;
-		return;
-	}
-	if (import->record.space == STORE_TRIPLETS && !s->passed && s->last > s->first)
-		import->came_early++;
-	write_record(import);
+	else
+		write_record(import);
 }
 
 /* -- formats -- */

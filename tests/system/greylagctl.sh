@@ -278,12 +278,16 @@ like "$(p forget --recipient al@example.net)" '^erased 3 triplets' 'and are eras
 
 # -- postgrey --
 if [ -x /usr/sbin/postgrey ] && command -v db5.3_dump >/dev/null; then
-	mkdir "$dir/postgrey"
-	/usr/sbin/postgrey --unix="$dir/postgrey.sock" --dbdir="$dir/postgrey" --user="$(id -un)" \
-		--group="$(id -gn)" --delay=300 --quiet >"$dir/postgrey.log" 2>&1 &
-	postgrey=$!
-	keep "$postgrey"
-	wait_for test -S "$dir/postgrey.sock" || sed 's/^/# /' "$dir/postgrey.log"
+	# start_postgrey FOLDER DELAY; it listens on FOLDER.sock
+	start_postgrey() {
+		mkdir "$1"
+		/usr/sbin/postgrey --unix="$1.sock" --dbdir="$1" --user="$(id -un)" --group="$(id -gn)" \
+			--delay="$2" --quiet >"$1.log" 2>&1 &
+		postgrey=$!
+		keep "$postgrey"
+		wait_for test -S "$1.sock" || sed 's/^/# /' "$1.log"
+	}
+	start_postgrey "$dir/postgrey" 300
 	ask_postgrey_at() {
 		socket=$1
 		shift
@@ -325,12 +329,7 @@ if [ -x /usr/sbin/postgrey ] && command -v db5.3_dump >/dev/null; then
 	ok 'and changes nothing' cmp "$dir/once" "$dir/twice"
 
 	# One that had a delay of its own: who passed there must not wait here.
-	mkdir "$dir/postgrey3"
-	/usr/sbin/postgrey --unix="$dir/postgrey3.sock" --dbdir="$dir/postgrey3" --user="$(id -un)" \
-		--group="$(id -gn)" --delay=3 --quiet >"$dir/postgrey3.log" 2>&1 &
-	postgrey=$!
-	keep "$postgrey"
-	wait_for test -S "$dir/postgrey3.sock" || sed 's/^/# /' "$dir/postgrey3.log"
+	start_postgrey "$dir/postgrey3" 3
 	i=0
 	while [ $((i += 1)) -le 40 ]; do
 		# Every fourth never came again.
@@ -349,6 +348,9 @@ if [ -x /usr/sbin/postgrey ] && command -v db5.3_dump >/dev/null; then
 	like "$(cat "$dir/out")" '^imported 40 triplets \(30 known, 10 still wait\), ' \
 		'by its own delay those that passed there have passed'
 	is "$(wc -l <"$dir/out")" 1 'and nothing is guessed'
+	on k import --from postgrey "$dir/postgrey3" >"$dir/out" 2>&1
+	is "$(wc -l <"$dir/out")" 1 'of who waits nobody came again'
+	is "$(sed 's/,.*//' "$dir/out")" 'imported 40 triplets (30 known' 'who has passed once waits no more, whatever is imported'
 	is "$(on k list --state passed | wc -l) $(on k list --state greylisted | wc -l)" '30 10' 'in the store, too'
 	like "$(on k why 10.1.1.9 s1@example.org al@example.net)" '^reason +known ' 'they do not wait anew'
 	db5.3_dump -h "$dir/postgrey" -p postgrey.db >"$dir/dump"

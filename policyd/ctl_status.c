@@ -21,7 +21,7 @@ static struct spans
 spans_of(const struct view *view)
 {
 	return (struct spans){
-	    .mail = {&view->hours[VIEW_HOURS - 1], &view->day, &view->two_days},
+	    .mail = {&view->hour, &view->day, &view->two_days},
 	    .judged = {&view->judged_hours[VIEW_HOURS - 1], &view->judged_day,
 		&view->judged_two_days},
 	};

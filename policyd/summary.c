@@ -55,7 +55,7 @@ add_histogram(const struct summary *s, const struct tally_values *values,
 }
 
 struct summary
-summary_of(const struct series *series, int64_t first, int64_t n)
+summary_counts(const struct series *series, int64_t first, int64_t n)
 {
 	struct summary s = {.first = first, .hours = n};
 	uint64_t firsts;
@@ -69,6 +69,14 @@ summary_of(const struct series *series, int64_t first, int64_t n)
 	s.firsts = firsts - MIN(firsts, s.observed);
 	s.returned = MIN(series_sum(series, first, n, TALLY_RETURNED), s.firsts);
 	s.may_be_new = series_sum(series, first, n, TALLY_MAY_BE_NEW);
+	return s;
+}
+
+struct summary
+summary_of(const struct series *series, int64_t first, int64_t n)
+{
+	struct summary s = summary_counts(series, first, n);
+
 	add_histogram(&s, &tally_delays, series, &s.delays);
 	add_histogram(&s, &tally_latencies, series, &s.latencies);
 	return s;

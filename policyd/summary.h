@@ -23,7 +23,10 @@ struct summary {
 	struct histogram delays, latencies;
 };
 
-/* Of N hours from FIRST on. */
+/* Of N hours from FIRST on, without delays and latencies, which are dear to sum up. */
+struct summary summary_counts(const struct series *series, int64_t first, int64_t n);
+
+/* With them. */
 struct summary summary_of(const struct series *series, int64_t first, int64_t n);
 
 /* What the classifier did. */

@@ -81,19 +81,20 @@ view_sum(struct view *view)
 	for (int i = 0; i < VIEW_HOURS; i++) {
 		int64_t first = hour - VIEW_HOURS + 1 + i;
 
-		view->hours[i] = summary_of(view->series, first, 1);
+		view->hours[i] = summary_counts(view->series, first, 1);
 		view->judged_hours[i] = summary_judged(view->verdicts, first, 1);
 	}
 	for (int i = 0; i < VIEW_DAYS; i++) {
 		int64_t first = first_day + (int64_t)i * 24;
 
-		view->days[i] = summary_of(view->series, first, 24);
+		view->days[i] = summary_counts(view->series, first, 24);
 		view->judged_days[i] = summary_judged(view->verdicts, first, 24);
 	}
+	view->hour = summary_of(view->series, hour, 1);
 	view->day = summary_of(view->series, hour - 23, 24);
 	view->two_days = summary_of(view->series, hour - 47, 48);
 	view->month = summary_of(view->series, first_day, VIEW_DAYS * 24);
-	view->ripe = summary_of(view->series, ripe - 24, 24);
+	view->ripe = summary_counts(view->series, ripe - 24, 24);
 	view->judged_day = summary_judged(view->verdicts, hour - 23, 24);
 	view->judged_two_days = summary_judged(view->verdicts, hour - 47, 48);
 	view->judged_month = summary_judged(view->verdicts, first_day, VIEW_DAYS * 24);

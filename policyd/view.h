@@ -58,8 +58,10 @@ struct view {
 	uint64_t http_requests;
 
 	/* Sums; the hours end with the present one, days are those of UTC. */
+	/* Those of the series have counts alone. */
 	struct summary hours[VIEW_HOURS], days[VIEW_DAYS];
-	struct summary day, two_days, month; /* the last 24 and 48 hours, and all days */
+	/* The present hour, the last 24 and 48 hours, and all days. */
+	struct summary hour, day, two_days, month;
 	/* A day's hours whose retry window is over: what has not come back never will. */
 	struct summary ripe;
 

@@ -9,7 +9,8 @@ lib_libgreylag_a_SOURCES = \
 	lib/pattern.c lib/pattern.h \
 	lib/settings.c lib/settings.h \
 	lib/settings_checks.c lib/settings_checks.h \
-	lib/settings_table.c lib/settings_table.h
+	lib/settings_table.c lib/settings_table.h \
+	lib/terminal.c lib/terminal.h
 # libpsl is loaded when it is needed (lib/clientname.c).
 LIB_LIBS = lib/libgreylag.a $(GLIB_LIBS) $(PCRE2_LIBS) $(SODIUM_LIBS) -lm
 dist_man_MANS += lib/greylag.conf.5

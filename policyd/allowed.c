@@ -5,8 +5,6 @@
 #include <string.h>
 
 #include "db/record.h"
-#include "lib/settings.h"
-#include "policyd/envelope.h"
 
 #define ALLOWED_VERSION 1
 
@@ -49,23 +47,48 @@ allowed_encode(const struct allowed_entry *entry, uint8_t ret_bytes[ALLOWED_RECO
 	return w.used;
 }
 
+/* What a daemon can match it by; an address names no client. */
+static bool
+add_to(struct whitelist *clients, struct whitelist *senders, const char *key)
+{
+	struct prefix prefix;
+	bool added = !strchr(key, '@') && whitelist_add(clients, key, NULL);
+
+	if (!prefix_parse(key, &prefix))
+		added |= whitelist_add(senders, key, NULL);
+	return added;
+}
+
+bool
+allowed_is_key(const char *key)
+{
+	struct whitelist *clients = whitelist_new(WHITELIST_CLIENTS);
+	struct whitelist *senders = whitelist_new(WHITELIST_ADDRESSES);
+	bool good = add_to(clients, senders, key);
+
+	whitelist_free(clients);
+	whitelist_free(senders);
+	return good;
+}
+
 bool
 allowed_parse(const char *text, char **ret_key, GError **error)
 {
-	struct prefix prefix;
+	struct selector selector;
 	char buffer[PREFIX_TEXT_SIZE];
+	const char *key = selector.text[SELECTOR_SENDER];
 
-	if (prefix_parse(text, &prefix)) {
-		*ret_key = g_strdup(prefix_format(&prefix, buffer));
-		return true;
+	if (!selector_parse(text, ALLOWED_KINDS, &selector, error))
+		return false;
+	if (selector.kind == SELECTOR_NETWORK)
+		key = prefix_format(&selector.network, buffer);
+	if (strlen(key) > STORE_KEY_MAX || !allowed_is_key(key)) {
+		g_set_error(error, SELECTOR_ERROR, 0,
+		    "\"%s\" cannot be exempted: it is too long, or has a space in it", text);
+		return false;
 	}
-	if (envelope_looks_like_domain(text)) {
-		*ret_key = g_ascii_strdown(text, -1);
-		return true;
-	}
-	g_set_error(error, SETTINGS_ERROR, 0,
-	    "\"%s\" is no address, no network like 192.0.2.0/24 and no domain", text);
-	return false;
+	*ret_key = g_strdup(key);
+	return true;
 }
 
 struct scan {
@@ -93,7 +116,6 @@ take_up(void *context, const struct store_bytes *key, const struct store_bytes *
 {
 	struct scan *scan = context;
 	struct allowed_entry entry;
-	struct prefix prefix;
 	g_autofree char *text = NULL;
 
 	if (expected_is_key(key)) {
@@ -103,9 +125,7 @@ take_up(void *context, const struct store_bytes *key, const struct store_bytes *
 	text = g_strndup(key->data, key->length);
 	if (!allowed_decode(value, &entry) || (entry.until && entry.until <= scan->now))
 		return true;
-	whitelist_add(scan->allowed->clients, text, NULL);
-	if (!prefix_parse(text, &prefix))
-		whitelist_add(scan->allowed->senders, text, NULL);
+	add_to(scan->allowed->clients, scan->allowed->senders, text);
 	return true;
 }
 

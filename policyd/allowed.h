@@ -12,6 +12,7 @@
 
 #include "db/store.h"
 #include "policyd/expected.h"
+#include "policyd/selector.h"
 #include "policyd/whitelist.h"
 
 /* A daemon takes up what has changed within so many seconds. */
@@ -19,7 +20,7 @@
 
 struct allowed {
 	struct whitelist *clients; /* networks, and names with all below them */
-	struct whitelist *senders; /* domains with all below them */
+	struct whitelist *senders; /* addresses, and domains with all below them */
 	struct expected *expected;
 };
 
@@ -33,8 +34,13 @@ struct allowed_entry {
 bool allowed_decode(const struct store_bytes *bytes, struct allowed_entry *ret_entry);
 size_t allowed_encode(const struct allowed_entry *entry, uint8_t ret_bytes[ALLOWED_RECORD_MAX]);
 
-/* Checks what a person typed, an address, a network or a domain, and gives its key. */
+/* The kinds of selector that can be exempted. A sender's address is text in the store. */
+#define ALLOWED_KINDS (SELECTOR_NETWORK | SELECTOR_DOMAIN | SELECTOR_ADDRESS)
+
+/* Checks what a person typed, and gives its key. */
 bool allowed_parse(const char *text, char **ret_key, GError **error);
+/* Whether a daemon can match what is stored under the key. */
+bool allowed_is_key(const char *key);
 
 /* ALLOWED is then the caller's; NULL if the store did not answer. */
 typedef void (*allowed_fn)(void *context, struct allowed *allowed);

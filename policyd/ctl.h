@@ -52,6 +52,11 @@ bool ctl_check(struct ctl *ctl, int argc, char **argv, GError **error);
 bool ctl_backup(struct ctl *ctl, int argc, char **argv, GError **error);
 bool ctl_reload(struct ctl *ctl, int argc, char **argv, GError **error);
 
+/* How the options that choose records are told (policyd/selector.h). */
+#define CTL_HELP_CLIENT    "Seen from this address, network or client name"
+#define CTL_HELP_SENDER    "Of this address or domain, or <>"
+#define CTL_HELP_RECIPIENT "To this address or domain"
+
 /* -- beginning -- */
 
 /* Parses the options that every command takes; stops at the first word that is none. ENTRIES are

@@ -7,67 +7,109 @@
 
 #include "policyd/allowed.h"
 #include "policyd/ctl_json.h"
+#include "policyd/ctl_table.h"
 
 struct list {
+	const struct filter *filter;
 	bool json;
-	int64_t now;
+	struct ctl_table *table;
+	uint64_t matched, unknown, malformed;
 };
 
-static void
-show_expected(
-    const struct list *list, const struct store_bytes *key, const struct store_bytes *value)
-{
-	char since[CTL_TIME_SIZE], until[CTL_TIME_SIZE];
-	g_autoptr(GString) text = g_string_new("expected ");
-	struct expected_entry e;
+static const char *const titles[] = {"EXCEPTION", "SINCE", "UNTIL", NULL};
 
-	if (!expected_decode(key, value, &e) || e.until <= list->now)
-		return;
+static void
+put_row(const struct list *list, const GString *what, int64_t since, int64_t until)
+{
+	char from[CTL_TIME_SIZE], to[CTL_TIME_SIZE];
+
+	ctl_table_cell(list->table, what->str);
+	ctl_table_cell(list->table, ctl_time(since, from));
+	ctl_table_cell(list->table, ctl_time(until, to));
+}
+
+static void
+show_expected(const struct list *list, const struct expected_entry *e)
+{
+	g_autoptr(GString) text = g_string_new("expected ");
+
 	if (list->json) {
-		ctl_json_print(ctl_json_expected(&e));
+		ctl_json_print(ctl_json_expected(e));
 		return;
 	}
-	ctl_append_address(text, &e.sender, e.hashed);
-	if (e.recipient.length) {
+	ctl_append_address(text, &e->sender, e->hashed);
+	if (e->recipient.length) {
 		g_string_append(text, " for ");
-		ctl_append_address(text, &e.recipient, e.hashed);
+		ctl_append_address(text, &e->recipient, e->hashed);
 	}
-	printf("%s\t%s\t%s\n", text->str, ctl_time(e.since, since), ctl_time(e.until, until));
+	put_row(list, text, e->since, e->until);
+}
+
+static void
+show_exception(
+    const struct list *list, const struct store_bytes *key, const struct allowed_entry *entry)
+{
+	g_autoptr(GString) text = g_string_new(NULL);
+
+	if (list->json) {
+		ctl_json_print(json_pack("{s:o, s:I, s:I}", "entry", ctl_json_bytes(key), "since",
+		    (json_int_t)entry->since, "until", (json_int_t)entry->until));
+		return;
+	}
+	ctl_append_safe(text, key);
+	put_row(list, text, entry->since, entry->until);
 }
 
 static bool
 show_entry(void *context, const struct store_bytes *key, const struct store_bytes *value,
     int64_t expires G_GNUC_UNUSED)
 {
-	const struct list *list = context;
-	char since[CTL_TIME_SIZE], until[CTL_TIME_SIZE];
-	struct allowed_entry entry;
+	struct list *list = context;
+	bool is_expected = expected_is_key(key);
+	struct allowed_entry entry = {0};
+	struct expected_entry expected = {0};
+	enum selector_match match;
+	int64_t until;
 
-	if (expected_is_key(key)) {
-		show_expected(list, key, value);
+	if (!filter_match_allowed(list->filter, key, value, &match)) {
+		list->malformed++;
 		return true;
 	}
-	if (!allowed_decode(value, &entry) || (entry.until && entry.until <= list->now))
+	if (is_expected)
+		expected_decode(key, value, &expected);
+	else
+		allowed_decode(value, &entry);
+	until = is_expected ? expected.until : entry.until;
+	if (until && until <= list->filter->now)
 		return true;
-	if (list->json) {
-		ctl_json_print(json_pack("{s:o, s:I, s:I}", "entry", ctl_json_bytes(key), "since",
-		    (json_int_t)entry.since, "until", (json_int_t)entry.until));
-	} else {
-		g_autoptr(GString) text = g_string_new(NULL);
-
-		ctl_append_safe(text, key);
-		printf("%s\t%s\t%s\n", text->str, ctl_time(entry.since, since),
-		    ctl_time(entry.until, until));
-	}
+	list->unknown += match == SELECTOR_UNKNOWN;
+	if (match != SELECTOR_MATCHES)
+		return true;
+	list->matched++;
+	if (is_expected)
+		show_expected(list, &expected);
+	else
+		show_exception(list, key, &entry);
 	return true;
 }
 
 bool
-ctl_allow_list(struct ctl *ctl, bool json, GError **error)
+ctl_allow_list(struct ctl *ctl, const struct filter *filter, const struct filter_text *text,
+    bool json, GError **error)
 {
-	struct list list = {json, ctl->now};
+	struct list list = {.filter = filter, .json = json, .table = ctl_table_new(titles)};
+	bool done = ctl_scan(ctl, STORE_ALLOWED, show_entry, NULL, &list, error);
 
-	return ctl_scan(ctl, STORE_ALLOWED, show_entry, NULL, &list, error);
+	ctl_table_free(list.table);
+	if (!done)
+		return false;
+	if (list.malformed)
+		return ctl_fail(error,
+		    "%" G_GUINT64_FORMAT " damaged records were left out; see greylagctl check",
+		    list.malformed);
+	if (!list.matched && !filter_text_given(text))
+		fprintf(stderr, "greylagctl: there are no exceptions\n");
+	return filter_end(text, "exception", list.matched, list.unknown, error);
 }
 
 /* -- changes -- */
@@ -123,7 +165,7 @@ ctl_allow_erase(struct ctl *ctl, const char *text, uint64_t *ret_count, GError *
 	bool was_there = false;
 
 	if (!allowed_parse(text, &key, &wrong))
-		return ctl_usage(error, "%s", wrong->message);
+		return ctl_usage(error, "--allowed %s", wrong->message);
 	if (!change_entry(ctl, key, &job, &was_there, error))
 		return false;
 	*ret_count = was_there;
@@ -142,6 +184,10 @@ allow(struct ctl *ctl, const char *text, const char *duration, GError **error)
 
 	if (!allowed_parse(text, &key, &wrong))
 		return ctl_usage(error, "%s", wrong->message);
+	if (strchr(key, '@') && settings_on(ctl->settings, SETTING_GREYLIST_PRIVACY))
+		return ctl_usage(error,
+		    "with greylist.privacy no address is written down: allow its domain, or "
+		    "\"expect\" the address");
 	if (duration && !ctl_parse_duration(duration, &seconds))
 		return ctl_usage(
 		    error, "--for %s: it is a duration like 90s, 5m, 24h, 35d", duration);
@@ -156,6 +202,15 @@ allow(struct ctl *ctl, const char *text, const char *duration, GError **error)
 	else
 		printf("%s is allowed for good\n", key);
 	return true;
+}
+
+static bool
+list_all(struct ctl *ctl, bool json, GError **error)
+{
+	const struct filter all = {.state = -1, .now = ctl->now};
+	const struct filter_text nothing = {0};
+
+	return ctl_allow_list(ctl, &all, &nothing, json, error);
 }
 
 bool
@@ -174,8 +229,8 @@ ctl_allow(struct ctl *ctl, int argc, char **argv, GError **error)
 	if (!ctl_parse(ctl, entries, 0, 1, &argc, &argv, error))
 		return false;
 	if (list == (argc == 2))
-		return ctl_usage(error, "allow takes either a network or domain, or --list");
+		return ctl_usage(error, "allow takes either what to exempt, or --list");
 	if (!list)
 		return allow(ctl, argv[1], duration, error);
-	return ctl_open(ctl, CTL_READ, error) && ctl_allow_list(ctl, json, error);
+	return ctl_open(ctl, CTL_READ, error) && list_all(ctl, json, error);
 }

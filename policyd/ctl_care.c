@@ -41,11 +41,11 @@ good_allowed(const struct store_bytes *key, const struct store_bytes *value)
 {
 	struct allowed_entry entry;
 	struct expected_entry expected;
-	g_autofree char *text = g_strndup(key->data, key->length), *again = NULL;
+	g_autofree char *text = g_strndup(key->data, key->length);
 
 	if (expected_is_key(key))
 		return expected_decode(key, value, &expected);
-	return allowed_decode(value, &entry) && allowed_parse(text, &again, NULL);
+	return allowed_decode(value, &entry) && allowed_is_key(text);
 }
 
 static bool

@@ -19,14 +19,10 @@ parse_window(int argc, char **argv, const char *duration, struct window *window,
 	g_autoptr(GError) wrong = NULL;
 
 	*window = (struct window){.seconds = DEFAULT_WINDOW};
-	if (!expected_parse(argv[1], window->sender, &wrong))
-		return ctl_usage(error, "%s", wrong->message);
-	if (argc > 2) {
-		envelope_recipient(argv[2], strlen(argv[2]), window->recipient);
-		if (*window->recipient == '@' || !*envelope_domain(window->recipient))
-			return ctl_usage(
-			    error, "\"%s\" is no address like bob@example.com", argv[2]);
-	}
+	if (!expected_parse(argv[1], SELECTOR_SENDER, window->sender, &wrong))
+		return ctl_usage(error, "sender %s", wrong->message);
+	if (argc > 2 && !expected_parse(argv[2], SELECTOR_RECIPIENT, window->recipient, &wrong))
+		return ctl_usage(error, "recipient %s", wrong->message);
 	if (duration && (!ctl_parse_duration(duration, &window->seconds) ||
 			    window->seconds > EXPECTED_DURATION_MAX))
 		return ctl_usage(error,

@@ -1,6 +1,6 @@
 /*
- * Which records a postmaster means: by network, sender, recipient and state. What is typed is
- * normalised as requests are, and compared by its hash where addresses are not kept. Pure.
+ * Which records a postmaster means: by client, sender, recipient (policyd/selector.h) and state.
+ * Pure.
  */
 #ifndef GREYLAG_POLICYD_CTL_FILTER_H
 #define GREYLAG_POLICYD_CTL_FILTER_H
@@ -9,46 +9,55 @@
 #include <stdint.h>
 #include <glib.h>
 
-#include "policyd/envelope.h"
+#include "lib/terminal.h"
 #include "policyd/greylist.h"
+#include "policyd/selector.h"
 
 /* States of a sighting as they are shown: enum triplet_state, or its time is over. */
 #define FILTER_EXPIRED TRIPLET_STATES
 
-struct filter_address {
-	bool given;
-	char text[ENVELOPE_ADDRESS_SIZE];
-	uint8_t hash[TRIPLET_ADDRESS_HASH_SIZE];
+/* Selectors without a place. */
+#define FILTER_ANY 2
+
+/* As typed; NULL for what was not. */
+struct filter_text {
+	char *client, *sender, *recipient, *state;
+	char *any[FILTER_ANY]; /* the client, the sender or the recipient */
 };
 
 struct filter {
-	struct prefix client; /* ADDRESS_NONE if not given */
-	struct filter_address sender, recipient;
+	struct selector client, sender, recipient, any[FILTER_ANY];
 	int state; /* enum triplet_state, FILTER_EXPIRED, or -1 for all */
 	struct greylist_rules rules;
 	int64_t now;
 };
 
-/* As typed; NULL for what was not. */
-struct filter_text {
-	char *client, *sender, *recipient, *state;
-};
-
 void filter_text_clear(struct filter_text *text);
+bool filter_text_given(const struct filter_text *text);
 
 bool filter_init(struct filter *filter, const struct filter_text *text,
     const struct greylist_rules *rules, const uint8_t hash_key[KEYEDHASH_KEY_SIZE], int64_t now,
     GError **error);
 
-/* Whether the record is of the sender and the recipient. */
-bool filter_matches_pair(const struct filter *filter, const struct triplet *triplet);
-/* Whether the sighting is of the network and in the state. */
-bool filter_matches_sighting(const struct filter *filter, const struct sighting *sighting);
+/* Whether the sighting of the record is meant. SIGHTING is NULL for a record that has none: it is
+ * of sender and recipient alone. */
+enum selector_match filter_match(
+    const struct filter *filter, const struct triplet *triplet, const struct sighting *sighting);
+/* Whether any sighting of the record is. */
+enum selector_match filter_match_any(const struct filter *filter, const struct triplet *triplet);
 
-/* Whether one network lies within the other. */
-bool filter_networks_meet(const struct prefix *a, const struct prefix *b);
+/* Whether a record of STORE_ALLOWED is meant: an exception, which is of no recipient, or what is
+ * expected. False for a malformed one. */
+bool filter_match_allowed(const struct filter *filter, const struct store_bytes *key,
+    const struct store_bytes *value, enum selector_match *ret_match);
+
+/* How a search ended: false, and what to say, if nothing matched though something was named, or if
+ * UNKNOWN records could not be compared with a domain. WHAT is "record", "client" ... */
+bool filter_end(const struct filter_text *text, const char *what, uint64_t matched,
+    uint64_t unknown, GError **error);
 
 int filter_state(const struct filter *filter, const struct sighting *sighting);
 const char *filter_state_name(int state);
+enum terminal_style filter_state_style(int state);
 
 #endif

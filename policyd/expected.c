@@ -10,7 +10,6 @@
 #include <string.h>
 
 #include "db/record.h"
-#include "lib/settings.h"
 
 #define EXPECTED_VERSION 1
 
@@ -113,23 +112,14 @@ expected_encode(const struct expected_entry *entry, uint8_t ret_bytes[EXPECTED_R
 }
 
 bool
-expected_parse(const char *text, char ret_sender[ENVELOPE_ADDRESS_SIZE], GError **error)
+expected_parse(
+    const char *text, enum selector_side side, char ret_text[ENVELOPE_ADDRESS_SIZE], GError **error)
 {
-	char sender[ENVELOPE_ADDRESS_SIZE];
-	/* "@bank.example", as people write a domain. */
-	const char *plain = text + (*text == '@' && !strchr(text + 1, '@'));
-	size_t length = envelope_sender(plain, strlen(plain), sender);
-	bool address = strchr(sender, '@') != NULL;
+	struct selector selector;
 
-	if (!address && length && sender[length - 1] == '.')
-		sender[length - 1] = '\0';
-	if (address ? *sender == '@' || !*envelope_domain(sender)
-		    : !envelope_looks_like_domain(sender)) {
-		g_set_error(error, SETTINGS_ERROR, 0,
-		    "\"%s\" is no address like noreply@bank.example and no domain", text);
+	if (!selector_parse(text, SELECTOR_ADDRESS | SELECTOR_DOMAIN, &selector, error))
 		return false;
-	}
-	g_strlcpy(ret_sender, sender, ENVELOPE_ADDRESS_SIZE);
+	g_strlcpy(ret_text, selector.text[side], ENVELOPE_ADDRESS_SIZE);
 	return true;
 }
 
@@ -229,8 +219,40 @@ expected_add(struct expected *expected, const struct expected_entry *entry)
 	g_array_append_val(list, e);
 }
 
+/* Whom a delivery is for: its recipient, and the domains that it lies in. */
+#define RECIPIENT_HASHES 16
+
+struct recipients {
+	uint64_t hashes[RECIPIENT_HASHES];
+	unsigned n;
+};
+
+static struct recipients
+recipients_of(const struct expected *expected, const char *recipient)
+{
+	struct recipients r = {.hashes = {hash_of(expected, recipient)}, .n = 1};
+
+	for (const char *p = envelope_domain(recipient); p && *p && r.n < RECIPIENT_HASHES;
+	     p = strchr(p, '.')) {
+		p += *p == '.';
+		r.hashes[r.n++] = hash_of(expected, p);
+	}
+	return r;
+}
+
+static bool
+is_for(const struct expectation *e, const struct recipients *recipients)
+{
+	bool found = e->anybody;
+
+	for (unsigned i = 0; i < recipients->n; i++)
+		found |= e->recipient == recipients->hashes[i];
+	return found;
+}
+
 static const char *
-match_sender(const struct expected *expected, const char *sender, uint64_t recipient)
+match_sender(
+    const struct expected *expected, const char *sender, const struct recipients *recipients)
 {
 	uint64_t hash = hash_of(expected, sender);
 	const GArray *list = g_hash_table_lookup(expected->senders, &hash);
@@ -238,7 +260,7 @@ match_sender(const struct expected *expected, const char *sender, uint64_t recip
 	for (guint i = 0; list && i < list->len; i++) {
 		const struct expectation *e = &g_array_index(list, struct expectation, i);
 
-		if (e->anybody || e->recipient == recipient)
+		if (is_for(e, recipients))
 			return e->text;
 	}
 	return NULL;
@@ -246,14 +268,15 @@ match_sender(const struct expected *expected, const char *sender, uint64_t recip
 
 /* The domain, and those that it lies in. */
 static const char *
-match_domain(const struct expected *expected, const char *domain, uint64_t recipient)
+match_domain(
+    const struct expected *expected, const char *domain, const struct recipients *recipients)
 {
 	g_autofree char *folded = g_ascii_strdown(domain, -1);
 	const char *found = NULL;
 
 	for (const char *p = folded; p && *p && !found; p = strchr(p, '.')) {
 		p += *p == '.';
-		found = match_sender(expected, p, recipient);
+		found = match_sender(expected, p, recipients);
 	}
 	return found;
 }
@@ -261,16 +284,16 @@ match_domain(const struct expected *expected, const char *domain, uint64_t recip
 const char *
 expected_match(const struct expected *expected, const struct delivery *delivery)
 {
+	struct recipients recipients;
 	const char *found;
-	uint64_t recipient;
 
 	if (g_hash_table_size(expected->senders) == 0)
 		return NULL;
-	recipient = hash_of(expected, delivery->recipient_key);
-	found = match_sender(expected, delivery->sender_key, recipient);
+	recipients = recipients_of(expected, delivery->recipient_key);
+	found = match_sender(expected, delivery->sender_key, &recipients);
 	if (!found)
-		found = match_domain(expected, envelope_domain(delivery->sender_key), recipient);
+		found = match_domain(expected, envelope_domain(delivery->sender_key), &recipients);
 	if (!found && delivery->name)
-		found = match_domain(expected, delivery->name, recipient);
+		found = match_domain(expected, delivery->name, &recipients);
 	return found;
 }

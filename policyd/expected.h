@@ -14,6 +14,7 @@
 
 #include "db/store.h"
 #include "policyd/delivery.h"
+#include "policyd/selector.h"
 
 /* How long a window may be, in seconds, and how many may be open. */
 #define EXPECTED_DURATION_MAX 86400
@@ -24,7 +25,7 @@
 struct expected_entry {
 	int64_t since, until;         /* seconds since 1970 */
 	struct store_bytes sender;    /* an address, or a domain with all below it */
-	struct store_bytes recipient; /* empty for anybody */
+	struct store_bytes recipient; /* the same; empty for anybody */
 	bool hashed;
 };
 
@@ -44,8 +45,9 @@ bool expected_decode(const struct store_bytes *key, const struct store_bytes *va
 /* Without the addresses where they are hashed: the key has the hashes. */
 size_t expected_encode(const struct expected_entry *entry, uint8_t ret_bytes[EXPECTED_RECORD_MAX]);
 
-/* Normalises what a person typed, an address or a domain ("bank.example", "@bank.example"). */
-bool expected_parse(const char *text, char ret_sender[ENVELOPE_ADDRESS_SIZE], GError **error);
+/* Normalises what a person typed, an address or a domain, as the SIDE that it is for. */
+bool expected_parse(const char *text, enum selector_side side, char ret_text[ENVELOPE_ADDRESS_SIZE],
+    GError **error);
 
 /* -- those in force -- */
 

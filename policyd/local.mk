@@ -46,6 +46,7 @@ policyd_libpolicy_a_SOURCES = \
 	policyd/report_words.c policyd/report_words.h \
 	policyd/reporter.c policyd/reporter.h \
 	policyd/rules.c policyd/rules.h \
+	policyd/selector.c policyd/selector.h \
 	policyd/series.c policyd/series.h \
 	policyd/server.c policyd/server.h \
 	policyd/sketch.c policyd/sketch.h \
@@ -93,6 +94,7 @@ policyd_libctl_a_SOURCES = \
 	policyd/ctl_replay.c \
 	policyd/ctl_report.c \
 	policyd/ctl_status.c \
+	policyd/ctl_table.c policyd/ctl_table.h \
 	policyd/ctl_why.c
 CTL_LIBS = policyd/libctl.a $(POLICYD_LIBS) $(JANSSON_LIBS)
 

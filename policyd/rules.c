@@ -219,6 +219,9 @@ CHECK(allowed)
 	entry = whitelist_match_client(allowed->clients, &delivery->client, delivery->name);
 	if (!entry && !delivery->null_sender)
 		entry = whitelist_match_address(allowed->senders, delivery->sender);
+	/* An address was normalised when it was typed. */
+	if (!entry && !delivery->null_sender)
+		entry = whitelist_match_address(allowed->senders, delivery->sender_key);
 	return entry;
 }
 

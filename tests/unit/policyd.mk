@@ -103,3 +103,8 @@ check_PROGRAMS += tests/unit/test_listener
 TESTS += tests/unit/test_listener
 tests_unit_test_listener_SOURCES = tests/unit/test_listener.c
 tests_unit_test_listener_LDADD = $(POLICYD_LIBS)
+
+check_PROGRAMS += tests/unit/test_selector
+TESTS += tests/unit/test_selector
+tests_unit_test_selector_SOURCES = tests/unit/test_selector.c
+tests_unit_test_selector_LDADD = $(POLICYD_LIBS)

@@ -532,26 +532,45 @@ test_dump(void)
 
 /* -- filters, text -- */
 
+/* Of the sighting from 192.0.2.0/24, whose client was a host of example.org. With the addresses
+ * hashed a domain says nothing. */
+static const struct {
+	struct filter_text text;
+	enum selector_match plain, hashed;
+} filters[] = {
+    {{0}, SELECTOR_MATCHES, SELECTOR_MATCHES},
+    {{.sender = (char *)"BOB+news@Example.ORG."}, SELECTOR_MATCHES, SELECTOR_MATCHES},
+    {{.sender = (char *)"<bob@example.org>", .recipient = (char *)"Al+x@example.net"},
+	SELECTOR_MATCHES, SELECTOR_MATCHES},
+    {{.sender = (char *)"bo@example.org"}, SELECTOR_MISSES, SELECTOR_MISSES},
+    {{.sender = (char *)""}, SELECTOR_MISSES, SELECTOR_MISSES},
+    {{.sender = (char *)"example.org"}, SELECTOR_MATCHES, SELECTOR_UNKNOWN},
+    {{.sender = (char *)"@Example.org"}, SELECTOR_MATCHES, SELECTOR_UNKNOWN},
+    {{.sender = (char *)"ample.org"}, SELECTOR_MISSES, SELECTOR_UNKNOWN},
+    {{.sender = (char *)"mail.example.org"}, SELECTOR_MISSES, SELECTOR_UNKNOWN},
+    {{.sender = (char *)"example.org", .recipient = (char *)"eve@example.net"}, SELECTOR_MISSES,
+	SELECTOR_MISSES},
+    {{.recipient = (char *)"bob@example.org"}, SELECTOR_MISSES, SELECTOR_MISSES},
+    {{.recipient = (char *)"example.net"}, SELECTOR_MATCHES, SELECTOR_UNKNOWN},
+    {{.client = (char *)"192.0.2.77"}, SELECTOR_MATCHES, SELECTOR_MATCHES},
+    {{.client = (char *)"192.0.0.0/16"}, SELECTOR_MATCHES, SELECTOR_MATCHES},
+    {{.client = (char *)"192.0.3.0/24"}, SELECTOR_MISSES, SELECTOR_MISSES},
+    {{.client = (char *)"::/0"}, SELECTOR_MISSES, SELECTOR_MISSES},
+    {{.client = (char *)"example.org"}, SELECTOR_MATCHES, SELECTOR_MATCHES},
+    {{.client = (char *)"mx1.example.org"}, SELECTOR_MATCHES, SELECTOR_MATCHES},
+    {{.client = (char *)"notexample.org"}, SELECTOR_MISSES, SELECTOR_MISSES},
+    {{.any = {(char *)"al@example.net"}}, SELECTOR_MATCHES, SELECTOR_MATCHES},
+    {{.any = {(char *)"192.0.2.77", (char *)"bob@example.org"}}, SELECTOR_MATCHES,
+	SELECTOR_MATCHES},
+    {{.any = {(char *)"192.0.2.77", (char *)"eve@example.org"}}, SELECTOR_MISSES, SELECTOR_MISSES},
+    {{.any = {(char *)"example.net"}}, SELECTOR_MATCHES, SELECTOR_UNKNOWN},
+    {{.state = (char *)"passed"}, SELECTOR_MATCHES, SELECTOR_MATCHES},
+    {{.state = (char *)"greylisted"}, SELECTOR_MISSES, SELECTOR_MISSES},
+};
+
 static void
 test_filter(void)
 {
-	static const struct {
-		const char *client, *sender, *recipient, *state;
-		bool matches;
-	} rows[] = {
-	    {NULL, NULL, NULL, NULL, true},
-	    {NULL, "BOB+news@Example.ORG.", NULL, NULL, true},
-	    {NULL, "<bob@example.org>", "Al+x@example.net", NULL, true},
-	    {NULL, "bo@example.org", NULL, NULL, false},
-	    {NULL, "", NULL, NULL, false},
-	    {NULL, NULL, "bob@example.org", NULL, false},
-	    {"192.0.2.77", NULL, NULL, NULL, true},
-	    {"192.0.0.0/16", NULL, NULL, NULL, true},
-	    {"192.0.3.0/24", NULL, NULL, NULL, false},
-	    {"::/0", NULL, NULL, NULL, false},
-	    {NULL, NULL, NULL, "passed", true},
-	    {NULL, NULL, NULL, "greylisted", false},
-	};
 	struct triplet t = full_triplet(), hashed;
 	uint8_t hash[2][TRIPLET_ADDRESS_HASH_SIZE];
 
@@ -561,19 +580,106 @@ test_filter(void)
 	hashed.hashed = true;
 	hashed.sender = (struct store_bytes){hash[0], sizeof hash[0]};
 	hashed.recipient = (struct store_bytes){hash[1], sizeof hash[1]};
-	for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
-		struct filter_text text = {(char *)rows[i].client, (char *)rows[i].sender,
-		    (char *)rows[i].recipient, (char *)rows[i].state};
+	for (size_t i = 0; i < G_N_ELEMENTS(filters); i++) {
 		struct filter filter;
 
 		g_test_message("row %zu", i);
-		g_assert_true(filter_init(&filter, &text, &rules, our_key, T0 + 99, NULL));
-		g_assert_cmpint(filter_matches_pair(&filter, &t) &&
-				    filter_matches_sighting(&filter, &t.sightings[0]),
-		    ==, rows[i].matches);
-		g_assert_cmpint(filter_matches_pair(&filter, &hashed) &&
-				    filter_matches_sighting(&filter, &t.sightings[0]),
-		    ==, rows[i].matches);
+		g_assert_true(
+		    filter_init(&filter, &filters[i].text, &rules, our_key, T0 + 99, NULL));
+		g_assert_cmpint(filter_match(&filter, &t, &t.sightings[0]), ==, filters[i].plain);
+		g_assert_cmpint(
+		    filter_match(&filter, &hashed, &t.sightings[0]), ==, filters[i].hashed);
+	}
+}
+
+/* What is shown of a hashed address finds it, and the record of before greylist.privacy, too. */
+static void
+test_filter_hash(void)
+{
+	struct triplet t = full_triplet();
+	g_autoptr(GString) shown = g_string_new(NULL);
+	uint8_t hash[TRIPLET_ADDRESS_HASH_SIZE];
+	struct store_bytes bytes = {hash, sizeof hash};
+	struct filter_text text = {0};
+	struct filter filter;
+
+	triplet_address_hash(our_key, "bob@example.org", hash);
+	ctl_append_address(shown, &bytes, true);
+	text.sender = shown->str;
+	g_assert_true(filter_init(&filter, &text, &rules, our_key, T0, NULL));
+	g_assert_cmpint(filter_match_any(&filter, &t), ==, SELECTOR_MATCHES);
+	t.hashed = true;
+	t.sender = bytes;
+	g_assert_cmpint(filter_match_any(&filter, &t), ==, SELECTOR_MATCHES);
+	hash[0] ^= 1;
+	g_assert_cmpint(filter_match_any(&filter, &t), ==, SELECTOR_MISSES);
+}
+
+/* Exceptions and what is expected, by the same selectors. */
+static void
+test_filter_allowed(void)
+{
+	static const struct {
+		const char *exception;
+		struct filter_text text;
+		enum selector_match match;
+	} rows[] = {
+	    {"bank.example", {0}, SELECTOR_MATCHES},
+	    {"bank.example", {.sender = (char *)"bank.example"}, SELECTOR_MATCHES},
+	    {"mail.bank.example", {.sender = (char *)"bank.example"}, SELECTOR_MATCHES},
+	    {"carol@bank.example", {.sender = (char *)"bank.example"}, SELECTOR_MATCHES},
+	    {"carol@bank.example", {.sender = (char *)"carol@bank.example"}, SELECTOR_MATCHES},
+	    {"carol@bank.example", {.client = (char *)"bank.example"}, SELECTOR_MISSES},
+	    {"bank.example", {.client = (char *)"mx.bank.example"}, SELECTOR_MATCHES},
+	    {"bank.example", {.recipient = (char *)"bank.example"}, SELECTOR_MISSES},
+	    {"192.0.2.0/24", {.client = (char *)"192.0.2.7"}, SELECTOR_MATCHES},
+	    {"192.0.2.0/24", {.client = (char *)"bank.example"}, SELECTOR_MISSES},
+	    {"192.0.2.0/24", {.sender = (char *)"bank.example"}, SELECTOR_MISSES},
+	};
+	uint8_t bytes[ALLOWED_RECORD_MAX];
+	struct allowed_entry entry = {.since = T0};
+	struct store_bytes value = {bytes, allowed_encode(&entry, bytes)};
+
+	for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
+		struct store_bytes key = text_bytes(rows[i].exception);
+		enum selector_match match;
+		struct filter filter;
+
+		g_test_message("row %zu", i);
+		g_assert_true(filter_init(&filter, &rows[i].text, &rules, our_key, T0, NULL));
+		g_assert_true(filter_match_allowed(&filter, &key, &value, &match));
+		g_assert_cmpint(match, ==, rows[i].match);
+	}
+}
+
+/* Nothing is silent: what was named and is not there, and what could not be compared. */
+static void
+test_filter_end(void)
+{
+	static const struct {
+		struct filter_text text;
+		uint64_t matched, unknown;
+		const char *message; /* NULL: it is good */
+	} rows[] = {
+	    {{0}, 0, 0, NULL},
+	    {{.sender = (char *)"x.example"}, 1, 0, NULL},
+	    {{.sender = (char *)"x.example", .state = (char *)"passed"}, 0, 0,
+		"no record matches --sender x.example --state passed"},
+	    {{.sender = (char *)""}, 0, 0, "no record matches --sender <>"},
+	    {{.sender = (char *)"a\033[2J@x.example"}, 0, 0,
+		"no record matches --sender a\\x1b[2J@x.example"},
+	    {{.any = {(char *)"x.example"}}, 0, 2, "no record matches x.example; 2 records could "},
+	    {{.sender = (char *)"x.example"}, 3, 2,
+		"2 records could not be compared with a domain"},
+	};
+
+	for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
+		g_autoptr(GError) error = NULL;
+		bool good =
+		    filter_end(&rows[i].text, "record", rows[i].matched, rows[i].unknown, &error);
+
+		g_assert_cmpint(good, ==, rows[i].message == NULL);
+		g_assert_true(good || g_str_has_prefix(error->message, rows[i].message));
 	}
 }
 
@@ -643,6 +749,9 @@ main(int argc, char **argv)
 	g_test_add_func("/greylagctl/greyfix-triplets", test_greyfix);
 	g_test_add_func("/greylagctl/berkeley-db-dump", test_dump);
 	g_test_add_func("/greylagctl/filters-match-what-people-type", test_filter);
+	g_test_add_func("/greylagctl/filters-match-hashes-as-they-are-shown", test_filter_hash);
+	g_test_add_func("/greylagctl/filters-match-exceptions", test_filter_allowed);
+	g_test_add_func("/greylagctl/no-search-ends-in-silence", test_filter_end);
 	g_test_add_func("/greylagctl/a-closed-window-is-expired", test_filter_states);
 	g_test_add_func("/greylagctl/terminals-get-no-control-bytes", test_safe_text);
 	g_test_add_func("/greylagctl/durations", test_durations);

@@ -81,6 +81,10 @@ static const struct {
     {"noreply@bank.example", "", "x@other.example", "b@example.com", "bank.example", false},
     {"bank.example", "bob@example.com", "noreply@bank.example", "Bob+code@example.com", NULL, true},
     {"bank.example", "bob@example.com", "noreply@bank.example", "eve@example.com", NULL, false},
+    {"bank.example", "example.com", "noreply@bank.example", "eve@example.com", NULL, true},
+    {"bank.example", "example.com", "noreply@bank.example", "eve@eu.example.com", NULL, true},
+    {"bank.example", "example.com", "noreply@bank.example", "eve@example.net", NULL, false},
+    {"bank.example", "eu.example.com", "noreply@bank.example", "eve@example.com", NULL, false},
 };
 
 static void
@@ -92,7 +96,8 @@ test_match(void)
 			char sender[ENVELOPE_ADDRESS_SIZE];
 			struct expected_entry entry;
 
-			g_assert_true(expected_parse(cases[i].expected, sender, NULL));
+			g_assert_true(
+			    expected_parse(cases[i].expected, SELECTOR_SENDER, sender, NULL));
 			entry = entry_of(sender, cases[i].for_whom);
 			g_assert_false(
 			    holds(expected, cases[i].sender, cases[i].recipient, cases[i].name));
@@ -126,13 +131,13 @@ static void
 test_parse(void)
 {
 	static const char *const bad[] = {"", "<>", "nodot", "@", "bob@", "two words.example",
-	    "192.0.2.0/24", ".example", "<@bank.example>", "@nodot", "@@bank.example"};
+	    "192.0.2.0/24", "192.0.2.7", ".example", "<@bank.example>", "@nodot", "@@bank.example"};
 	char sender[ENVELOPE_ADDRESS_SIZE];
 
 	for (size_t i = 0; i < G_N_ELEMENTS(bad); i++) {
 		g_autoptr(GError) error = NULL;
 
-		g_assert_false(expected_parse(bad[i], sender, &error));
+		g_assert_false(expected_parse(bad[i], SELECTOR_SENDER, sender, &error));
 		g_assert_nonnull(error);
 	}
 }

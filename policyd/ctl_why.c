@@ -5,16 +5,21 @@
 #include <string.h>
 
 #include "policyd/client.h"
-#include "policyd/ctl.h"
 #include "policyd/ctl_json.h"
-#include "policyd/decision.h"
+#include "policyd/ctl_why.h"
 #include "policyd/delivery.h"
+#include "policyd/logline.h"
 #include "policyd/standing.h"
+
+/* A line of the log is of 2,048 bytes and what syslog puts before it. */
+#define LINE_SIZE_MAX 16384
 
 /* The policy's steps on values that are only read. Each is told as it is taken. */
 struct why {
 	struct ctl *ctl;
-	json_t *steps; /* NULL unless --json */
+	enum why_form form;
+	struct terminal terminal;
+	json_t *steps; /* NULL unless WHY_JSON */
 	struct policy_request request;
 	struct delivery delivery;
 	struct greylist_attempt attempt;
@@ -22,7 +27,23 @@ struct why {
 	struct standing standing;
 	char pool[CLIENTNAME_SIZE];
 	struct policy_decision decision;
+	int64_t retry_from, retry_until;
 };
+
+static void
+tell_safe(
+    const struct why *why, enum terminal_style style, const char *question, const char *answer)
+{
+	g_autoptr(GString) safe = g_string_new(NULL);
+
+	ctl_append_safe(safe, &(struct store_bytes){answer, strlen(answer)});
+	if (why->form == WHY_JSON)
+		json_array_append_new(
+		    why->steps, json_pack("{s:s, s:s}", "question", question, "answer", safe->str));
+	else if (why->form == WHY_TEXT)
+		printf("%-40s %s%s%s\n", question, terminal_begin(&why->terminal, style), safe->str,
+		    terminal_end(&why->terminal, style));
+}
 
 static void tell(const struct why *why, const char *question, const char *format, ...)
     G_GNUC_PRINTF(3, 4);
@@ -31,18 +52,12 @@ static void
 tell(const struct why *why, const char *question, const char *format, ...)
 {
 	g_autofree char *answer = NULL;
-	g_autoptr(GString) safe = g_string_new(NULL);
 	va_list arguments;
 
 	va_start(arguments, format);
 	answer = g_strdup_vprintf(format, arguments);
 	va_end(arguments);
-	ctl_append_safe(safe, &(struct store_bytes){answer, strlen(answer)});
-	if (why->steps)
-		json_array_append_new(
-		    why->steps, json_pack("{s:s, s:s}", "question", question, "answer", safe->str));
-	else
-		printf("%-40s %s\n", question, safe->str);
+	tell_safe(why, TERMINAL_PLAIN, question, answer);
 }
 
 static const char *
@@ -214,16 +229,17 @@ decide(struct why *why, bool overflow, struct greylist_outcome *ret_outcome, GEr
 
 /* When a retry would be let in. */
 static void
-tell_retry(const struct why *why, const struct greylist_outcome *outcome)
+tell_retry(struct why *why, const struct greylist_outcome *outcome)
 {
 	const struct greylist_rules *rules = &why->greylist;
-	int64_t from = why->ctl->now + outcome->wait;
 	char begin[CTL_TIME_SIZE], end[CTL_TIME_SIZE];
 
-	if (why->decision.action == POLICY_DEFER)
-		tell(why, "a retry would pass", "from %s until %s (in %" G_GINT64_FORMAT " s)",
-		    ctl_time(from, begin), ctl_time(from - rules->delay + rules->retry_window, end),
-		    outcome->wait);
+	if (why->decision.action != POLICY_DEFER)
+		return;
+	why->retry_from = why->ctl->now + outcome->wait;
+	why->retry_until = why->retry_from - rules->delay + rules->retry_window;
+	tell(why, "a retry would pass", "from %s until %s (in %" G_GINT64_FORMAT " s)",
+	    ctl_time(why->retry_from, begin), ctl_time(why->retry_until, end), outcome->wait);
 }
 
 static void
@@ -324,23 +340,34 @@ ask_triplet(struct why *why, GError **error)
 	return true;
 }
 
-static void
-tell_answer(const struct why *why)
+enum terminal_style
+why_style(const struct policy_decision *decision)
 {
-	char reply[POLICY_REPLY_MAX];
+	return decision->action == POLICY_DEFER ? TERMINAL_WAITING : TERMINAL_GOOD;
+}
+
+static void
+tell_answer(const struct why *why, struct why_answer *answer)
+{
 	const struct policy_decision *d = &why->decision;
 	const struct reason_row *reason = reason_row(d->reason);
-	size_t length = decision_reply(d, why->ctl->rules, g_get_host_name(), why->ctl->now, reply);
+	g_autofree char *words = g_strdup_printf("%s (%s)", reason->name, reason->help);
+	size_t length =
+	    decision_reply(d, why->ctl->rules, g_get_host_name(), why->ctl->now, answer->reply);
 
-	g_strchomp(reply);
-	tell(why, "reason", "%s (%s)", reason->name, reason->help);
-	tell(why, "answer now", "%s", length ? reply : "");
+	g_strchomp(answer->reply);
+	answer->decision = *d;
+	answer->decision.evidence = NULL;
+	answer->retry_from = why->retry_from;
+	answer->retry_until = why->retry_until;
+	tell_safe(why, why_style(d), "reason", words);
+	tell_safe(why, why_style(d), "answer now", length ? answer->reply : "");
 	if (why->ctl->rules->mode == GREYLIST_OBSERVE)
 		tell(why, "mode", "observe: nothing is deferred");
 	if (why->steps)
-		ctl_json_print(
-		    json_pack("{s:i, s:O, s:s, s:s, s:I}", "version", 1, "steps", why->steps,
-			"reason", reason->name, "reply", reply, "wait", (json_int_t)d->wait));
+		ctl_json_print(json_pack("{s:i, s:O, s:s, s:s, s:I}", "version", 1, "steps",
+		    why->steps, "reason", reason->name, "reply", answer->reply, "wait",
+		    (json_int_t)d->wait));
 }
 
 static void
@@ -352,7 +379,7 @@ take_allowed(void *context, struct allowed *allowed)
 }
 
 static bool
-explain(struct why *why, GError **error)
+explain(struct why *why, struct why_answer *answer, GError **error)
 {
 	struct allowed *allowed = NULL;
 	bool known = false, done = true;
@@ -364,7 +391,7 @@ explain(struct why *why, GError **error)
 	if (!exempted(why, allowed))
 		done = known_client(why, &known, error) && (known || ask_triplet(why, error));
 	if (done)
-		tell_answer(why);
+		tell_answer(why, answer);
 	allowed_free(allowed);
 	return done;
 }
@@ -378,46 +405,197 @@ set_attribute(struct policy_request *request, enum policy_attribute attribute, c
 
 /* The request that Postfix would send at RCPT. */
 static void
-set_request(struct policy_request *request, char **argv, const char *name, const char *helo)
+set_request(struct policy_request *request, const struct why_question *question)
 {
 	for (int i = 0; i < POLICY_ATTRIBUTES; i++)
 		set_attribute(request, (enum policy_attribute)i, "");
 	set_attribute(request, POLICY_REQUEST, "smtpd_access_policy");
 	set_attribute(request, POLICY_PROTOCOL_STATE, "RCPT");
-	set_attribute(request, POLICY_CLIENT_ADDRESS, argv[1]);
-	set_attribute(request, POLICY_SENDER, argv[2]);
-	set_attribute(request, POLICY_RECIPIENT, argv[3]);
-	set_attribute(request, POLICY_CLIENT_NAME, name ? name : "unknown");
-	set_attribute(request, POLICY_HELO_NAME, helo ? helo : "");
+	set_attribute(request, POLICY_CLIENT_ADDRESS, question->client);
+	set_attribute(request, POLICY_SENDER, question->sender);
+	set_attribute(request, POLICY_RECIPIENT, question->recipient);
+	set_attribute(request, POLICY_CLIENT_NAME, question->name ? question->name : "unknown");
+	set_attribute(request, POLICY_HELO_NAME, question->helo ? question->helo : "");
+}
+
+bool
+why_explain(struct ctl *ctl, const struct why_question *question, enum why_form form,
+    struct why_answer *ret_answer, GError **error)
+{
+	struct why why = {.ctl = ctl, .form = form, .terminal = terminal_of(stdout)};
+	struct why_answer answer = {0};
+	bool done;
+
+	set_request(&why.request, question);
+	why.steps = form == WHY_JSON ? json_array() : NULL;
+	done = explain(&why, &answer, error);
+	json_decref(why.steps);
+	if (done)
+		*ret_answer = answer;
+	return done;
+}
+
+/* -- what was typed -- */
+
+struct typed {
+	struct filter_text text;
+	char *log, *name, *helo;
+	struct logline logline;
+	gboolean json;
+};
+
+static void
+typed_clear(struct typed *typed)
+{
+	filter_text_clear(&typed->text);
+	logline_clear(&typed->logline);
+	g_free(typed->log);
+	g_free(typed->name);
+	g_free(typed->helo);
+}
+
+/* The one line of standard input. */
+static bool
+read_log(char **ret_line, GError **error)
+{
+	char bytes[LINE_SIZE_MAX];
+	size_t length = fread(bytes, 1, sizeof bytes - 1, stdin);
+
+	if (length == sizeof bytes - 1)
+		return ctl_usage(error, "--log: that is too long for a line of the log");
+	bytes[length] = '\0';
+	g_strchomp(bytes);
+	if (strchr(bytes, '\n'))
+		return ctl_usage(error, "--log takes one line: choose it, by \"tail -n 1\" say");
+	*ret_line = g_strdup(bytes);
+	return true;
+}
+
+static bool
+take_log(struct typed *typed, GError **error)
+{
+	struct filter_text *text = &typed->text;
+	g_autofree char *line = NULL;
+	g_autoptr(GError) wrong = NULL;
+	char **value = typed->logline.value;
+
+	if (strcmp(typed->log, "-") != 0)
+		line = g_strdup(typed->log);
+	else if (!read_log(&line, error))
+		return false;
+	if (!logline_parse(line, &typed->logline, &wrong))
+		return ctl_usage(error, "--log: %s", wrong->message);
+	text->client = g_strdup(value[LOGLINE_CLIENT]);
+	text->sender = g_strdup(value[LOGLINE_SENDER]);
+	text->recipient = g_strdup(value[LOGLINE_RECIPIENT]);
+	if (!typed->name)
+		typed->name = g_strdup(value[LOGLINE_NAME]);
+	return true;
+}
+
+/* Three words are client, sender and recipient; fewer are any of them. */
+static bool
+take_words(struct typed *typed, int n, char **words, GError **error)
+{
+	struct filter_text *text = &typed->text;
+
+	if (n && (typed->log || filter_text_given(text)))
+		return ctl_usage(error, "why takes words, or --client, --sender and --recipient, "
+					"or --log");
+	if (typed->log && filter_text_given(text))
+		return ctl_usage(error, "--log has client, sender and recipient in it");
+	if (typed->log)
+		return take_log(typed, error);
+	if (n == 3) {
+		text->client = g_strdup(words[0]);
+		text->sender = g_strdup(words[1]);
+		text->recipient = g_strdup(words[2]);
+	}
+	for (int i = 0; n < 3 && i < n; i++)
+		text->any[i] = g_strdup(words[i]);
+	return true;
+}
+
+/* A domain, a network or a hash is of many: no request has it. */
+static bool
+is_one(const char *text)
+{
+	struct selector selector;
+
+	return text && !selector_parse(text, SELECTOR_DOMAIN | SELECTOR_NETWORK | SELECTOR_HASH,
+			   &selector, NULL);
+}
+
+/* Whether a whole request was typed: an address of a client, a sender and a recipient. */
+static bool
+is_request(const struct typed *typed)
+{
+	const struct filter_text *text = &typed->text;
+	struct address address;
+
+	return text->client &&
+	       (address_parse(text->client, &address) || strcmp(text->client, "unknown") == 0) &&
+	       text->sender && text->recipient &&
+	       (typed->log || (is_one(text->sender) && is_one(text->recipient)));
+}
+
+/* What became of the request when it was logged. */
+static void
+tell_log(const struct typed *typed)
+{
+	static const enum logline_field fields[] = {LOGLINE_ACTION, LOGLINE_REASON, LOGLINE_DELAY};
+	const struct why why = {.form = WHY_TEXT};
+	g_autoptr(GString) then = g_string_new(NULL);
+
+	for (size_t i = 0; i < G_N_ELEMENTS(fields); i++)
+		if (typed->logline.value[fields[i]])
+			g_string_append_printf(
+			    then, "%s%s", then->len ? ", " : "", typed->logline.value[fields[i]]);
+	if (then->len && !typed->json)
+		tell_safe(&why, TERMINAL_PLAIN, "in the log (action, reason, delay)", then->str);
+}
+
+static bool
+answer(struct ctl *ctl, struct typed *typed, GError **error)
+{
+	struct filter_text *text = &typed->text;
+	struct why_question question = {
+	    text->client, text->sender, text->recipient, typed->name, typed->helo};
+	struct why_answer ignored;
+
+	if (is_request(typed)) {
+		tell_log(typed);
+		return why_explain(
+		    ctl, &question, typed->json ? WHY_JSON : WHY_TEXT, &ignored, error);
+	}
+	/* Mail of an unknown client leaves no record by which it could be told. */
+	if (typed->log && text->client && strcmp(text->client, "unknown") == 0)
+		g_clear_pointer(&text->client, g_free);
+	return why_records(ctl, text, &question, typed->json, error);
 }
 
 bool
 ctl_why(struct ctl *ctl, int argc, char **argv, GError **error)
 {
-	struct why why = {.ctl = ctl};
-	g_autofree char *name = NULL, *helo = NULL;
-	gboolean json = FALSE;
+	struct typed typed = {0};
+	struct filter_text *text = &typed.text;
 	const GOptionEntry entries[] = {
-	    {"name", 0, 0, G_OPTION_ARG_FILENAME, &name,
-		"The client's verified name (default: it has none)", "NAME"},
-	    {"helo", 0, 0, G_OPTION_ARG_FILENAME, &helo, "What it says in HELO", "HELO"},
-	    {"json", 0, 0, G_OPTION_ARG_NONE, &json, "Print JSON", NULL},
+	    {"log", 0, 0, G_OPTION_ARG_FILENAME, &typed.log,
+		"Of this line of greylagd's log; - for standard input", "LINE|-"},
+	    {"client", 0, 0, G_OPTION_ARG_FILENAME, &text->client, CTL_HELP_CLIENT, "CLIENT"},
+	    {"sender", 0, 0, G_OPTION_ARG_FILENAME, &text->sender, CTL_HELP_SENDER, "SENDER"},
+	    {"recipient", 0, 0, G_OPTION_ARG_FILENAME, &text->recipient, CTL_HELP_RECIPIENT,
+		"RECIPIENT"},
+	    {"name", 0, 0, G_OPTION_ARG_FILENAME, &typed.name,
+		"The client's verified name (default: the log's or the record's, or none)", "NAME"},
+	    {"helo", 0, 0, G_OPTION_ARG_FILENAME, &typed.helo, "What it says in HELO", "HELO"},
+	    {"json", 0, 0, G_OPTION_ARG_NONE, &typed.json, "Print JSON", NULL},
 	    G_OPTION_ENTRY_NULL,
 	};
-	struct address address;
-	bool done;
+	bool done = ctl_parse(ctl, entries, 0, 3, &argc, &argv, error) &&
+		    take_words(&typed, argc - 1, argv + 1, error) && ctl_read_rules(ctl, error) &&
+		    ctl_open(ctl, CTL_READ, error) && answer(ctl, &typed, error);
 
-	if (!ctl_parse(ctl, entries, 3, 3, &argc, &argv, error))
-		return false;
-	if (!address_parse(argv[1], &address) && strcmp(argv[1], "unknown") != 0)
-		return ctl_usage(error,
-		    "\"%s\" is no address like 192.0.2.17; the client's name goes with --name",
-		    argv[1]);
-	if (!ctl_read_rules(ctl, error) || !ctl_open(ctl, CTL_READ, error))
-		return false;
-	set_request(&why.request, argv, name, helo);
-	why.steps = json ? json_array() : NULL;
-	done = explain(&why, error);
-	json_decref(why.steps);
+	typed_clear(&typed);
 	return done;
 }

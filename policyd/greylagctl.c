@@ -14,18 +14,20 @@
 static const struct ctl_command commands[] = {
     {"status", ctl_status, "[--json]", "Show records, size and the last hours' decisions"},
     {"list", ctl_list,
-	"[--client NET] [--sender S] [--recipient R] [--state STATE] [--clients | --allowed] "
-	"[--json]",
+	"[--client CLIENT] [--sender SENDER] [--recipient RECIPIENT] [--state STATE] "
+	"[--clients | --allowed] [--json]",
 	"List what is remembered, a line for each place that mail was seen from"},
-    {"why", ctl_why, "CLIENT SENDER RECIPIENT [--name NAME] [--helo HELO] [--json]",
-	"Show step by step how a request would be answered now, changing nothing"},
-    {"allow", ctl_allow, "NET|DOMAIN [--for DURATION], or --list [--json]",
-	"Exempt a network or a domain from greylisting, for good or for a while"},
-    {"expect", ctl_expect, "SENDER|DOMAIN [RECIPIENT] [--for DURATION]",
+    {"why", ctl_why,
+	"CLIENT SENDER RECIPIENT [--name NAME] [--helo HELO] [--json], or --log LINE|-, or "
+	"[WHAT [WHAT]] [--client CLIENT] [--sender SENDER] [--recipient RECIPIENT] [--json]",
+	"Show how a request would be answered now, or mail of the records that match"},
+    {"allow", ctl_allow, "CLIENT|SENDER [--for DURATION], or --list [--json]",
+	"Exempt a network, a domain or a sender from greylisting, for good or for a while"},
+    {"expect", ctl_expect, "SENDER [RECIPIENT] [--for DURATION]",
 	"Do not delay a code or a login link that somebody waits for"},
     {"forget", ctl_forget,
-	"[--client NET] [--sender S] [--recipient R] [--allowed NET|DOMAIN] "
-	"[--expected SENDER|DOMAIN]",
+	"[--client CLIENT] [--sender SENDER] [--recipient RECIPIENT] [--allowed CLIENT|SENDER] "
+	"[--expected SENDER]",
 	"Erase what is remembered, or an exception"},
     {"export", ctl_export, "[FILE|-]", "Write all policy records as JSON Lines"},
     {"import", ctl_import, "[FILE|-], or --from postgrey DIR|DUMP, or --from greyfix FILE|-",

@@ -95,7 +95,9 @@ policyd_libctl_a_SOURCES = \
 	policyd/ctl_report.c \
 	policyd/ctl_status.c \
 	policyd/ctl_table.c policyd/ctl_table.h \
-	policyd/ctl_why.c
+	policyd/ctl_why.c policyd/ctl_why.h \
+	policyd/ctl_why_records.c \
+	policyd/logline.c policyd/logline.h
 CTL_LIBS = policyd/libctl.a $(POLICYD_LIBS) $(JANSSON_LIBS)
 
 sbin_PROGRAMS += policyd/greylagctl

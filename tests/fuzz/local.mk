@@ -40,6 +40,11 @@ tests_fuzz_fuzz_expected_SOURCES = tests/fuzz/fuzz_expected.c $(FUZZ_DRIVER)
 tests_fuzz_fuzz_expected_LDADD = $(POLICYD_LIBS)
 tests_fuzz_fuzz_expected_LDFLAGS = $(LINK_FUZZ)
 
+FUZZ_TARGETS += tests/fuzz/fuzz_logline
+tests_fuzz_fuzz_logline_SOURCES = tests/fuzz/fuzz_logline.c $(FUZZ_DRIVER)
+tests_fuzz_fuzz_logline_LDADD = $(CTL_LIBS)
+tests_fuzz_fuzz_logline_LDFLAGS = $(LINK_FUZZ)
+
 FUZZ_TARGETS += tests/fuzz/fuzz_html
 tests_fuzz_fuzz_html_SOURCES = tests/fuzz/fuzz_html.c $(FUZZ_DRIVER)
 tests_fuzz_fuzz_html_LDADD = $(CLASSIFY_LIBS)

@@ -108,3 +108,8 @@ check_PROGRAMS += tests/unit/test_selector
 TESTS += tests/unit/test_selector
 tests_unit_test_selector_SOURCES = tests/unit/test_selector.c
 tests_unit_test_selector_LDADD = $(POLICYD_LIBS)
+
+check_PROGRAMS += tests/unit/test_logline
+TESTS += tests/unit/test_logline
+tests_unit_test_logline_SOURCES = tests/unit/test_logline.c
+tests_unit_test_logline_LDADD = $(CTL_LIBS)

@@ -120,7 +120,7 @@ like "$why" '^a retry would pass +from 20.* \(in 120 s\)$' 'and when a retry wou
 like "$(on known -o reputation.use=off why $w z@example.org al@example.net)" '^reason +first ' \
 	'it can be switched off'
 ok 'the store is good' on known check
-like "$(on known forget --client $w)" " 1 networks' reputations$" 'a network can be forgotten'
+like "$(on known forget --client $w)" ' 1 reputations$' 'a network can be forgotten'
 like "$(on known why $w z@example.org al@example.net)" '^reputation of the network +none$' 'and is'
 
 ok 'replay --learn works on the configured store' on s replay --learn "$dir/traffic"
@@ -150,17 +150,157 @@ why=$(on s why 192.0.2.8 new@example.org al@example.net)
 like "$why" '^answer now +action=DEFER_IF_PERMIT 4.2.0' 'why says what the answer would be'
 like "$why" '^a retry would pass +from 20.* until 20' 'and when a retry passes'
 is "$(on s list | wc -l)" 3 'and has changed nothing'
-why=$(on s why 198.51.100.77 eve@example.com al@example.net)
+why=$(on s -o greylist.delay=1h why 198.51.100.77 eve@example.com al@example.net)
 like "$why" '^record +198.51.100.0/24 - greylisted' 'why shows the record'
 like "$why" '^reason +early ' 'and decides on it'
-like "$(on s why 203.0.113.6 '<>' al@example.net)" '^reason +early ' 'a null sender is found by its network'
+like "$(on s -o greylist.delay=1h why 203.0.113.6 '<>' al@example.net)" '^reason +early ' 'a null sender is found by its network'
 like "$(on s why 203.0.114.6 '<>' al@example.net)" '^reason +first ' 'and only there'
 like "$(on s why --json 127.0.0.1 a@b.example c@d.example | python3 -c '
 import json, sys
 print(json.load(sys.stdin)["reason"])')" '^own-network$' 'why speaks JSON'
 on s why mx.example.org eve@example.com al@example.net >"$dir/out" 2>&1
-is $? 2 'a name in the place of the address is refused'
+is $? 1 'a name in the place of the address finds no record'
 like "$(cat "$dir/out")" 'name goes with --name' 'with a word on where it goes'
+
+# -- selectors: the same for all commands --
+{
+	request 192.0.2.7 carol@bank.example bob@dest.example $((now - 7200)) | sed 's/=unknown/=mx1.bank.example/'
+	request 192.0.2.7 carol@bank.example bob@dest.example $((now - 60)) | sed 's/=unknown/=mx1.bank.example/'
+	request 192.0.2.8 news@mail.bank.example bob@dest.example $((now - 30)) | sed 's/=unknown/=mx2.bank.example/'
+	request 198.51.100.4 eve@notbank.example al@eu.dest.example $((now - 10))
+	request 203.0.113.5 '' bob@dest.example $((now - 20))
+} >"$dir/bank"
+# What waits does so for the whole test, however long it takes.
+k() { on k -o greylist.delay=1h "$@"; }
+k replay --learn "$dir/bank" >/dev/null
+# chosen OPTION...: the senders of what is listed.
+chosen() { k list "$@" | cut -f 1 | sort | tr '\n' ' '; }
+is "$(chosen --sender bank.example)" 'carol@bank.example news@mail.bank.example ' 'a sender may be a domain, with all below it'
+is "$(chosen --sender @bank.example)" 'carol@bank.example news@mail.bank.example ' 'with an @ before it, too'
+is "$(chosen --sender @mail.bank.example)" 'news@mail.bank.example ' 'what lies beside it is not meant'
+is "$(chosen --recipient dest.example)" '<> carol@bank.example eve@notbank.example news@mail.bank.example ' 'so may a recipient'
+is "$(chosen --recipient eu.dest.example)" 'eve@notbank.example ' 'of one below it'
+is "$(chosen --client bank.example)" 'carol@bank.example news@mail.bank.example ' 'a client is known by its name'
+is "$(chosen --client mx7.bank.example)" 'carol@bank.example news@mail.bank.example ' 'by any in the domain that is remembered'
+is "$(chosen --client 192.0.2.99)" 'carol@bank.example news@mail.bank.example ' 'and by its network'
+is "$(chosen --sender '<>')" '<> ' 'the null sender is one'
+is "$(chosen --sender bank.example --state passed)" 'carol@bank.example ' 'all that is named must hold'
+# says STATUS PATTERN DESCRIPTION COMMAND...: it fails so, with that on standard error and nothing else.
+says() {
+	says_status=$1 says_pattern=$2 says_name=$3
+	shift 3
+	"$@" >"$dir/out" 2>"$dir/err"
+	is $? "$says_status" "$says_name"
+	like "$(cat "$dir/err")" "$says_pattern" 'which is said'
+	is "$(cat "$dir/out")" "${says_out:-}" 'on standard error'
+}
+says 1 '^greylagctl: no record matches --sender x.example --state passed$' 'nothing found is no success' \
+	k list --sender x.example --state passed
+says 1 '^greylagctl: no record matches --recipient dest.example --client 10.0.0.0/8$|^greylagctl: no record matches --client 10.0.0.0/8 --recipient dest.example$' \
+	'also as JSON' k list --json --recipient dest.example --client 10.0.0.0/8
+says_out='erased 0 triplets, 0 clients, 0 exceptions, 0 reputations'
+says 1 '^greylagctl: no record matches --sender x.example$' 'nor is nothing erased' k forget --sender x.example
+says_out=
+says 2 '^greylagctl: --sender "192.0.2.7" is a client.s address or a network; what is taken here: an address like carol@bank.example, <> for the null sender, or a domain like bank.example$' \
+	'what a sender cannot be is refused' k list --sender 192.0.2.7
+says 2 '^greylagctl: --recipient "<>" is the null sender; ' 'a recipient is no null sender' k forget --recipient '<>'
+says 2 '^greylagctl: --client "carol@bank.example" is an address; ' 'a client is no sender' k why --client carol@bank.example
+says 2 '^greylagctl: --sender "two words" is no address, no domain and no network; ' 'nonsense is refused' k list --sender 'two words'
+says 2 'goes by address, never by name' 'the auto-whitelist has no names' k list --clients --client bank.example
+says 2 'can be chosen by --client alone' 'and no senders' k list --clients --sender bank.example
+says 2 '^greylagctl: --allowed "postmaster" is an address without a domain; ' 'nothing is erased before all is understood' \
+	k forget --sender bank.example --allowed postmaster
+is "$(k list --sender bank.example | wc -l)" 2 'indeed'
+says 0 '^greylagctl: there are no exceptions$' 'an empty list is not silent, though it is no failure' k list --allowed
+
+# -- why, of what is remembered --
+before=$(k list | sort)
+why=$(k why bank.example)
+is "$(printf '%s\n' "$why" | sed -n 's/ to .*//p' | tr '\n' ' ')" 'news@mail.bank.example carol@bank.example ' \
+	'fewer words show the records that match, the newest first'
+like "$why" '^    remembered   passed, first 20.*, 2 attempts$' 'with what is remembered'
+like "$why" '^    a mail now   is let in: known \(' 'and what a mail would meet now'
+like "$why" '^    a mail now   is deferred: early \(' 'of each'
+like "$why" '^    its retry    passes from 20.* until 20' 'and when its retry passes'
+like "$(k why 192.0.2.7 dest.example)" '^carol@bank.example to bob@dest.example from 192.0.2.0/24 \(bank.example\)$' \
+	'two words are any two of client, sender, recipient'
+like "$(k why --client 203.0.113.5 --recipient bob@dest.example)" '^<> to bob@dest.example' 'or they are named'
+is "$(k why '<>' | grep -c ' to ')" 1 'the null sender, too'
+k -o greylist.auto_whitelist_after=1 why 192.0.2.7 >"$dir/out"
+like "$(cat "$dir/out")" 'is let in: known-client ' 'an address that is named is the one that is asked about'
+k allow notbank.example >/dev/null
+like "$(k why eve@notbank.example)" '^    a mail now   is let in: allowed ' 'exceptions count'
+k forget --allowed notbank.example >/dev/null
+is "$(k why --json bank.example | python3 -c '
+import json, sys
+w = json.load(sys.stdin)
+print(w["version"], w["matching"], [(r["sender"], r["state"], r["now"]["reason"]) for r in w["records"]])')" \
+	"1 2 [('news@mail.bank.example', 'greylisted', 'early'), ('carol@bank.example', 'passed', 'known')]" 'why speaks JSON of records'
+is "$(k list | sort)" "$before" 'and has changed nothing'
+says 1 '^greylagctl: no record matches nobody@x.example$' 'no record is no success' k why nobody@x.example
+for i in $(seq 25); do request 192.0.2.9 "s$i@many.example" al@example.net $((now - 1000 + i)); done >"$dir/many"
+on m replay --learn "$dir/many" >/dev/null
+is "$(on m why many.example | sed -n 's/@many.example to .*//p' | tr '\n' ' ')" "$(seq -f 's%.0f' -s ' ' 25 -1 6) " 'twenty are shown, the newest'
+like "$(on m why many.example)" '^and 5 older ones: ' 'and how many more there are'
+
+# -- why, of the log --
+line='client=192.0.2.8 name=mx2.bank.example sender=news@mail.bank.example recipient=bob@dest.example'
+want=$(k why 192.0.2.8 news@mail.bank.example bob@dest.example --name mx2.bank.example | grep -v seconds)
+prefix='Nov 24 12:00:00 mx1 greylagd[4711]:'
+why=$(k why --log "$prefix $line action=DEFER_IF_PERMIT reason=first delay=60")
+like "$why" '^in the log .* DEFER_IF_PERMIT, first, 60$' 'a line of the log says what became of it'
+same "$(printf '%s\n' "$why" | grep -v '^in the log\|seconds\|would pass')" "$(printf '%s\n' "$want" | grep -v 'would pass')" \
+	'and is answered as its words are'
+like "$(printf '%s\n' "$prefix $line" | k why --log -)" '^reason +early ' 'it may come by standard input'
+like "$(k why --log "$prefix client=192.0.2.8 sender=news@mail.bank.example")" '^news@mail.bank.example to bob@dest.example' \
+	'a part of one shows the records'
+like "$(k why --log 'client=192.0.2.8 sender="\"a b\"@\xc3\xa4.example" recipient=bob@dest.example')" \
+	'^sender, as it is compared +"a b"@ä.example$' 'quoting is undone'
+is "$(k why --log 'client=192.0.2.8 sender="x recipient=eve@evil.example" recipient=bob@dest.example' | grep -c evil)" 1 \
+	'and nothing in a value is taken for another'
+says 2 'no client=, sender= or recipient= in it' 'another line is refused' k why --log 'connect from mx1'
+says 2 'ends within quotes' 'and half of one' k why --log 'client=192.0.2.8 sender="a b'
+printf '%s\n%s\n' "$line" "$line" | k why --log - >"$dir/out" 2>&1
+is $? 2 'and two lines'
+says 2 '^greylagctl: --log has client, sender and recipient' 'and more than it' k why --log "$line" --sender a@b.example
+
+# -- on a terminal --
+# tty COMMAND...: its output on a terminal.
+tty() {
+	python3 -c '
+import os, pty, sys
+sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))' env TERM="${term:-xterm}" "$@" </dev/null | tr -d '\r'
+}
+t_k() { tty ${no_colour:+NO_COLOR="$no_colour"} "$ctl" -c "$dir/empty.conf" -o "store.uri=lmdb:$dir/k" -o greylist.delay=1h "$@"; }
+escape=$(printf '\033')
+like "$(t_k list)" "^$escape\[1mSENDER$escape\[0m +$escape\[1mRECIPIENT" 'on a terminal a list has a header'
+like "$(t_k list --state passed)" "^carol@bank.example  bob@dest.example .*$escape\[32mpassed$escape\[0m " 'columns, and coloured states'
+unlike "$(k list)" "SENDER|$escape" 'for a script it has neither'
+no_colour=1
+is "$(t_k list | head -1 | tr -s ' ')" 'SENDER RECIPIENT NETWORK NAME STATE FIRST LAST ATTEMPTS DELAY' 'NO_COLOR leaves the header'
+unlike "$(t_k list; t_k why bank.example)" "$escape" 'without colour'
+no_colour=
+like "$(t_k why 192.0.2.7 carol@bank.example bob@dest.example)" "^reason +$escape\[32mknown .*$escape\[0m$" 'the answer of why has colour'
+like "$(t_k why 198.51.100.4 eve@notbank.example al@eu.dest.example)" "^reason +$escape\[33mearly .*$escape\[0m$" 'another where it defers'
+term=dumb
+unlike "$(t_k list)" "$escape" 'a dumb terminal has no colour'
+like "$(t_k list)" '^SENDER +RECIPIENT' 'but a header'
+term=
+like "$(t_k list --clients)" 'CLIENT.*PASSES' 'the auto-whitelist has one'
+like "$(t_k list --allowed 2>&1)" 'there are no exceptions' 'and nothing has none'
+unlike "$(t_k list --allowed)" 'EXCEPTION' 'indeed'
+
+# -- a client by its name --
+{
+	request 192.0.2.30 a@c.example al@example.net $((now - 7200)) | sed 's/=unknown/=mx1.named.example/'
+	request 192.0.2.30 a@c.example al@example.net $((now - 7100)) | sed 's/=unknown/=mx1.named.example/'
+	verdict 192.0.2.30 a@c.example al@example.net ham $((now - 7099))
+} | on n replay --learn - >/dev/null
+like "$(on n why 198.51.100.9 z@c.example al@example.net --name mx2.named.example)" '^reputation of the name +ham 1.0' \
+	'a name has a reputation'
+like "$(on n forget --client named.example)" '^erased 1 triplets, 0 clients, 0 exceptions, 1 reputations$' \
+	'which goes with what was seen of it'
+like "$(on n why 198.51.100.9 z@c.example al@example.net --name mx2.named.example)" '^reputation of the name +none' 'and is gone'
 
 # -- allow --
 ok 'a network can be allowed' on s allow 203.0.113.0/24 --for 1h
@@ -174,6 +314,23 @@ on s allow example.net --for soon >"$dir/out" 2>&1
 is $? 2 'and a duration that is none'
 like "$(on s forget --allowed 203.0.113.0/24)" ' 1 exceptions' 'an exception can be ended'
 is "$(on s allow --list | wc -l)" 1 'and is gone'
+on s forget --allowed 203.0.113.0/24 >"$dir/out" 2>&1
+is $? 1 'one that is not there is no success'
+like "$(cat "$dir/out")" 'no exception 203.0.113.0/24' 'which is said'
+ok 'a sender can be allowed' on s allow 'Carol+x@Partner.example'
+like "$(on s why 198.51.100.77 carol+y@partner.example al@example.net)" '^reason +allowed ' 'why sees it'
+like "$(on s why 198.51.100.77 dave@partner.example al@example.net)" '^reason +first ' 'and nobody else of its domain'
+is "$(on s list --allowed --sender partner.example | cut -f 1)" carol@partner.example 'exceptions can be chosen'
+on s list --allowed --sender other.example >"$dir/out" 2>&1
+is $? 1 'and none is no success'
+is "$(cat "$dir/out")" 'greylagctl: no exception matches --sender other.example' 'which is said'
+on s allow '<>' >"$dir/out" 2>&1
+is $? 2 'the null sender is everybody: refused'
+on s -o greylist.privacy=on allow eve@partner.example >"$dir/out" 2>&1
+is $? 2 'with privacy on no address is written down'
+like "$(cat "$dir/out")" 'allow its domain, or "expect" the address' 'and the way out is told'
+ok 'the store is good with it' on s check
+on s forget --allowed carol@partner.example >/dev/null
 
 # -- expect --
 like "$(on s expect Noreply@Bank.example Bob+x@example.org --for 2h)" \
@@ -191,8 +348,19 @@ like "$(on s why 198.51.100.9 code@mail.shop.example eve@example.org)" '^reason 
 ok 'also of one that is written @domain' on s expect @at.example al@example.org
 like "$(on s why 198.51.100.9 code@at.example al@example.org)" '^reason +expected ' 'which is the domain, too'
 ok 'and ended as such' on s forget --expected @at.example
-on s expect shop.example @example.org >"$dir/out" 2>&1
+on s expect shop.example 192.0.2.0/24 >"$dir/out" 2>&1
 is $? 2 'a recipient who is none is refused'
+like "$(cat "$dir/out")" '^greylagctl: recipient "192.0.2.0/24" is a client.s address or a network; what is taken here: ' \
+	'with what is taken'
+on s expect 192.0.2.7 >"$dir/out" 2>&1
+is $? 2 'an address of a client is no sender'
+ok 'all of a domain may wait' on s expect login.example @Example.org
+like "$(on s why 198.51.100.9 code@login.example anybody@eu.example.org)" '^reason +expected ' 'everybody there does'
+like "$(on s why 198.51.100.9 code@login.example al@example.net)" '^reason +first ' 'and nobody else'
+ok 'and ended by its sender' on s forget --expected login.example
+on s forget --expected login.example >"$dir/out" 2>&1
+is $? 1 'a window that is not there is no success'
+like "$(cat "$dir/out")" '^greylagctl: nothing is expected of login.example; see list --allowed$' 'which is said'
 on s expect nonsense >"$dir/out" 2>&1
 is $? 2 'what is neither address nor domain is refused'
 on s expect shop.example --for 25h >"$dir/out" 2>&1
@@ -268,6 +436,15 @@ grep -aqr 'example\.' "$dir/s"
 is $? 0 'without it they are in the store'
 grep -aqr 'example\.' "$dir/p"
 is $? 1 'and with it nowhere in it'
+hash=$(p list --recipient al@example.net | head -1 | cut -f 1)
+like "$(p list --sender "$hash")" "^$hash	" 'and by the hash as it is shown'
+says 1 '^greylagctl: no record matches --sender example.com; 3 records could not be compared with a domain, since only hashes of their addresses are kept \(greylist.privacy\): name whole addresses$' \
+	'a domain cannot be compared with a hash' p list --sender example.com
+p forget --sender example.com >"$dir/out" 2>&1
+is $? 1 'nor is anything erased by it'
+is "$(p list | wc -l)" 3 'indeed'
+like "$(p why al@example.net 198.51.100.9)" 'a mail now   cannot be told' 'of a hash nothing can be asked'
+like "$(p why --sender eve@example.com --recipient al@example.net)" 'a mail now   is (deferred|let in): ' 'but of the addresses that it is of'
 p export >"$dir/private"
 p forget --client 198.51.100.0/24 >/dev/null
 like "$(p import "$dir/private")" '^imported 3 triplets' 'they can be imported where they came from'
@@ -320,7 +497,7 @@ if [ -x /usr/sbin/postgrey ] && command -v db5.3_dump >/dev/null; then
 		'what postgrey knew passes, whatever its numbers'
 	like "$(on g why 2001:db8::8 bob@example.org al@example.net)" '^reason +known ' 'from IPv6 too'
 	like "$(on g why 203.0.113.8 new@other.example al@example.net)" '^reason +known-client ' 'its auto-whitelist holds'
-	like "$(on g why 198.51.100.1 waiting@example.org al@example.net)" '^reason +early ' 'who waits goes on waiting'
+	like "$(on g -o greylist.delay=1h why 198.51.100.1 waiting@example.org al@example.net)" '^reason +early ' 'who waits goes on waiting'
 	like "$(on g why 192.0.2.1 '<>' al@example.net)" '^reason +passed ' 'a null sender too'
 	like "$(on g list --client 192.0.2.0/24 --sender '')" '	greylisted	' 'whose delay is not over until it retries'
 	on g export | strip >"$dir/once"

@@ -48,6 +48,15 @@ ctl_store_fail(GError **error, enum store_result result)
 	return ctl_fail(error, "the store: %s", store_result_text(result));
 }
 
+bool
+ctl_whole(uint64_t malformed, GError **error)
+{
+	return malformed == 0 ||
+	       ctl_fail(error,
+		   "%" G_GUINT64_FORMAT " damaged records were left out; see greylagctl check",
+		   malformed);
+}
+
 /* -- beginning -- */
 
 bool
@@ -261,7 +270,7 @@ ctl_time(int64_t time, char buffer[CTL_TIME_SIZE])
 void
 ctl_append_safe(GString *text, const struct store_bytes *bytes)
 {
-	const char *p = bytes->data, *end = p + bytes->length;
+	const char *p = bytes->length ? bytes->data : "", *end = p + bytes->length;
 
 	while (p < end) {
 		gunichar c = g_utf8_get_char_validated(p, end - p);

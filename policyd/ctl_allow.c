@@ -103,10 +103,8 @@ ctl_allow_list(struct ctl *ctl, const struct filter *filter, const struct filter
 	ctl_table_free(list.table);
 	if (!done)
 		return false;
-	if (list.malformed)
-		return ctl_fail(error,
-		    "%" G_GUINT64_FORMAT " damaged records were left out; see greylagctl check",
-		    list.malformed);
+	if (!ctl_whole(list.malformed, error))
+		return false;
 	if (!list.matched && !filter_text_given(text))
 		fprintf(stderr, "greylagctl: there are no exceptions\n");
 	return filter_end(text, "exception", list.matched, list.unknown, error);

@@ -58,8 +58,5 @@ ctl_export(struct ctl *ctl, int argc, char **argv, GError **error)
 		if (!ctl_scan(ctl, exporter.space, write_record, NULL, &exporter, error))
 			return false;
 	}
-	if (exporter.malformed)
-		return ctl_fail(error, "%u damaged records were left out; see greylagctl check",
-		    exporter.malformed);
-	return true;
+	return ctl_whole(exporter.malformed, error);
 }

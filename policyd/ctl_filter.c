@@ -111,6 +111,16 @@ parse_state(const char *text, int *ret_state, GError **error)
 		   error, "--state %s: it is one of greylisted, passed, observed, expired", text);
 }
 
+/* The text may be a message's, by way of the log. */
+static bool
+refuse(const struct part *part, const GError *wrong, GError **error)
+{
+	g_autoptr(GString) safe = g_string_new(part->option);
+
+	ctl_append_safe(safe, &(struct store_bytes){wrong->message, strlen(wrong->message)});
+	return ctl_usage(error, "%s", safe->str);
+}
+
 bool
 filter_init(struct filter *filter, const struct filter_text *text,
     const struct greylist_rules *rules, const uint8_t hash_key[KEYEDHASH_KEY_SIZE], int64_t now,
@@ -127,7 +137,7 @@ filter_init(struct filter *filter, const struct filter_text *text,
 		if (!parts[i].text)
 			continue;
 		if (!selector_parse(parts[i].text, parts[i].kinds, selector, &wrong))
-			return ctl_usage(error, "%s%s", parts[i].option, wrong->message);
+			return refuse(&parts[i], wrong, error);
 		selector_set_key(selector, hash_key);
 	}
 	return parse_state(text->state, &filter->state, error);

@@ -136,6 +136,21 @@ ctl_json_sighting(const struct sighting *s)
 }
 
 json_t *
+ctl_json_place(const struct triplet *record, const struct sighting *sighting, const char *state)
+{
+	json_t *object = ctl_json_sighting(sighting);
+
+	json_object_set_new(object, "sender", ctl_json_address(&record->sender, record->hashed));
+	json_object_set_new(
+	    object, "recipient", ctl_json_address(&record->recipient, record->hashed));
+	json_object_set_new(object, "state", json_string(state));
+	if (sighting->passed && !sighting->observed)
+		json_object_set_new(
+		    object, "delay", json_integer(sighting->passed - sighting->first));
+	return object;
+}
+
+json_t *
 ctl_json_header(const uint8_t hash_key[KEYEDHASH_KEY_SIZE], int64_t now)
 {
 	uint8_t secret[KEYEDHASH_SIZE];

@@ -53,6 +53,10 @@ json_t *ctl_json_bytes(const struct store_bytes *bytes);
 json_t *ctl_json_address(const struct store_bytes *address, bool hashed);
 json_t *ctl_json_network(const struct prefix *network);
 json_t *ctl_json_sighting(const struct sighting *sighting);
+/* The same with the addresses of RECORD (no other field of it is read), the STATE, and the delay
+ * of one that has passed. */
+json_t *ctl_json_place(
+    const struct triplet *record, const struct sighting *sighting, const char *state);
 
 /* {"sender", "recipient", "since", "until"}; no recipient for anybody. */
 json_t *ctl_json_expected(const struct expected_entry *entry);

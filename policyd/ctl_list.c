@@ -59,20 +59,6 @@ print_sighting(struct list *list, const struct triplet *t, const struct sighting
 		ctl_table_cell(table, "-");
 }
 
-static void
-print_sighting_json(const struct list *list, const struct triplet *t, const struct sighting *s)
-{
-	json_t *object = ctl_json_sighting(s);
-
-	json_object_set_new(object, "sender", ctl_json_address(&t->sender, t->hashed));
-	json_object_set_new(object, "recipient", ctl_json_address(&t->recipient, t->hashed));
-	json_object_set_new(
-	    object, "state", json_string(filter_state_name(filter_state(&list->filter, s))));
-	if (s->passed && !s->observed)
-		json_object_set_new(object, "delay", json_integer(s->passed - s->first));
-	ctl_json_print(object);
-}
-
 static bool
 show_triplet(void *context, const struct store_bytes *key G_GNUC_UNUSED,
     const struct store_bytes *value, int64_t expires G_GNUC_UNUSED)
@@ -90,7 +76,8 @@ show_triplet(void *context, const struct store_bytes *key G_GNUC_UNUSED,
 			continue;
 		list->matched++;
 		if (list->json)
-			print_sighting_json(list, &t, &t.sightings[i]);
+			ctl_json_print(ctl_json_place(&t, &t.sightings[i],
+			    filter_state_name(filter_state(&list->filter, &t.sightings[i]))));
 		else
 			print_sighting(list, &t, &t.sightings[i]);
 	}
@@ -147,10 +134,8 @@ flush_table(void *context)
 static bool
 end_list(const struct list *list, GError **error)
 {
-	if (list->malformed)
-		return ctl_fail(error,
-		    "%" G_GUINT64_FORMAT " damaged records were left out; see greylagctl check",
-		    list->malformed);
+	if (!ctl_whole(list->malformed, error))
+		return false;
 	if (!list->matched && !filter_text_given(&list->text))
 		fprintf(stderr, "greylagctl: nothing is remembered yet\n");
 	return filter_end(

@@ -208,13 +208,12 @@ print_match(const struct filter *filter, const struct match *match, const struct
 static json_t *
 match_json(const struct filter *filter, const struct match *match, const struct why_answer *answer)
 {
-	struct store_bytes sender = kept(match->sender), recipient = kept(match->recipient);
-	json_t *object = ctl_json_sighting(&match->sighting);
+	const struct triplet pair = {.sender = kept(match->sender),
+	    .recipient = kept(match->recipient),
+	    .hashed = match->hashed};
+	json_t *object = ctl_json_place(
+	    &pair, &match->sighting, filter_state_name(filter_state(filter, &match->sighting)));
 
-	json_object_set_new(object, "sender", ctl_json_address(&sender, match->hashed));
-	json_object_set_new(object, "recipient", ctl_json_address(&recipient, match->hashed));
-	json_object_set_new(object, "state",
-	    json_string(filter_state_name(filter_state(filter, &match->sighting))));
 	if (answer)
 		json_object_set_new(object, "now",
 		    json_pack("{s:s, s:s, s:I}", "reason",
@@ -279,10 +278,8 @@ show(struct ctl *ctl, const struct search *search, const struct why_question *qu
 static bool
 end_search(const struct search *search, const struct filter_text *text, GError **error)
 {
-	if (search->malformed)
-		return ctl_fail(error,
-		    "%" G_GUINT64_FORMAT " damaged records were left out; see greylagctl check",
-		    search->malformed);
+	if (!ctl_whole(search->malformed, error))
+		return false;
 	if (!search->matched && !filter_text_given(text))
 		fprintf(stderr, "greylagctl: nothing is remembered yet\n");
 	if (!search->matched && !search->unknown && text->client && text->sender && text->recipient)

@@ -683,6 +683,20 @@ test_filter_end(void)
 	}
 }
 
+/* What is refused may come from a message, by way of the log. */
+static void
+test_filter_refused(void)
+{
+	struct filter_text text = {.sender = (char *)"\033[2J a b"};
+	g_autoptr(GError) error = NULL;
+	struct filter filter;
+
+	g_assert_false(filter_init(&filter, &text, &rules, our_key, T0, &error));
+	g_assert_true(g_error_matches(error, CTL_ERROR, CTL_USAGE));
+	g_assert_true(g_str_has_prefix(
+	    error->message, "--sender \"\\x1b[2J a b\" is no address, no domain and no network; "));
+}
+
 static void
 test_filter_states(void)
 {
@@ -752,6 +766,7 @@ main(int argc, char **argv)
 	g_test_add_func("/greylagctl/filters-match-hashes-as-they-are-shown", test_filter_hash);
 	g_test_add_func("/greylagctl/filters-match-exceptions", test_filter_allowed);
 	g_test_add_func("/greylagctl/no-search-ends-in-silence", test_filter_end);
+	g_test_add_func("/greylagctl/what-is-refused-is-shown-safely", test_filter_refused);
 	g_test_add_func("/greylagctl/a-closed-window-is-expired", test_filter_states);
 	g_test_add_func("/greylagctl/terminals-get-no-control-bytes", test_safe_text);
 	g_test_add_func("/greylagctl/durations", test_durations);

@@ -517,19 +517,19 @@ if [ -x /usr/sbin/postgrey ] && command -v db5.3_dump >/dev/null; then
 	done >"$dir/out"
 	is "$(grep -c PREPEND "$dir/out")" 30 'a postgrey with a delay of 3 s let 30 of 40 in'
 	stop "$postgrey"
-	on k import --from postgrey "$dir/postgrey3" >"$dir/out" 2>&1
+	on quick import --from postgrey "$dir/postgrey3" >"$dir/out" 2>&1
 	like "$(cat "$dir/out")" '^imported 40 triplets \(0 known, 40 still wait\), ' 'by the usual delay nobody has passed'
 	like "$(cat "$dir/out")" "^30 of those that wait came again, but within 300 s, which was taken for postgrey's delay" \
 		'which is said, with the reason'
-	on k import --from postgrey "$dir/postgrey3" --delay 3s >"$dir/out" 2>&1
+	on quick import --from postgrey "$dir/postgrey3" --delay 3s >"$dir/out" 2>&1
 	like "$(cat "$dir/out")" '^imported 40 triplets \(30 known, 10 still wait\), ' \
 		'by its own delay those that passed there have passed'
 	is "$(wc -l <"$dir/out")" 1 'and nothing is guessed'
-	on k import --from postgrey "$dir/postgrey3" >"$dir/out" 2>&1
+	on quick import --from postgrey "$dir/postgrey3" >"$dir/out" 2>&1
 	is "$(wc -l <"$dir/out")" 1 'of who waits nobody came again'
 	is "$(sed 's/,.*//' "$dir/out")" 'imported 40 triplets (30 known' 'who has passed once waits no more, whatever is imported'
-	is "$(on k list --state passed | wc -l) $(on k list --state greylisted | wc -l)" '30 10' 'in the store, too'
-	like "$(on k why 10.1.1.9 s1@example.org al@example.net)" '^reason +known ' 'they do not wait anew'
+	is "$(on quick list --state passed | wc -l) $(on quick list --state greylisted | wc -l)" '30 10' 'in the store, too'
+	like "$(on quick why 10.1.1.9 s1@example.org al@example.net)" '^reason +known ' 'they do not wait anew'
 	db5.3_dump -h "$dir/postgrey" -p postgrey.db >"$dir/dump"
 	on h import --from postgrey "$dir/dump" >"$dir/out" 2>&1
 	same "$(on h list | sort)" "$(on g list | sort)" 'a dump gives the same as the folder'

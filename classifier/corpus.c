@@ -51,10 +51,39 @@ without_empty_line(const uint8_t *bytes, size_t length)
 	return length;
 }
 
+/* The first message of an mbox waits for the next one: if there is none it is named as a file's. */
+static bool
+give_first(const struct corpus_visitor *visitor, const char *path, size_t number, GBytes *first)
+{
+	gsize length;
+	const uint8_t *bytes = g_bytes_get_data(first, &length);
+
+	return give(visitor, path, number, bytes, length);
+}
+
+/* Message NUMBER of an mbox; *FIRST is that before it, if it waits. */
+static bool
+give_numbered(const struct corpus_visitor *visitor, const char *path, size_t number,
+    const uint8_t *bytes, size_t length, GBytes **first)
+{
+	bool go_on = true;
+
+	length = without_empty_line(bytes, length);
+	if (number == 1) {
+		*first = g_bytes_new(bytes, length);
+		return true;
+	}
+	if (*first)
+		go_on = give_first(visitor, path, 1, *first);
+	g_clear_pointer(first, g_bytes_unref);
+	return go_on && give(visitor, path, number, bytes, length);
+}
+
 static bool
 walk_stream(const char *path, int fd, const struct corpus_visitor *visitor)
 {
 	struct mbox *mbox = mbox_new(fd);
+	g_autoptr(GBytes) first = NULL;
 	g_autoptr(GError) error = NULL;
 	const uint8_t *bytes;
 	size_t length, number = 0;
@@ -63,11 +92,12 @@ walk_stream(const char *path, int fd, const struct corpus_visitor *visitor)
 	while (go_on && mbox_next(mbox, &bytes, &length, &error)) {
 		number++;
 		if (mbox_is_mbox(mbox))
-			go_on =
-			    give(visitor, path, number, bytes, without_empty_line(bytes, length));
+			go_on = give_numbered(visitor, path, number, bytes, length, &first);
 		else
 			go_on = give(visitor, path, 0, bytes, length);
 	}
+	if (first)
+		go_on = give_first(visitor, path, 0, first);
 	if (error)
 		visitor->failed(visitor->context, path, error);
 	else if (number == 0)

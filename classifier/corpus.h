@@ -11,8 +11,9 @@
  *
  * An mbox may be of any of the four dialects (mboxo, mboxrd, mboxcl, mboxcl2): a Content-Length
  * is believed if a message begins or the file ends where it says, else the next From_ line is
- * looked for. Messages of an mbox are named PATH#N, from 1; their From_ line is part of them (the
- * canonical form, classifier/canonical.h, takes it off).
+ * looked for. Messages of an mbox are named PATH#N, from 1; one that is the only one of its file is
+ * named PATH. Their From_ line is part of them (the canonical form, classifier/canonical.h, takes
+ * it off).
  *
  * Files are read, not mapped, so that a mailbox which shrinks meanwhile cannot kill the reader;
  * the memory in use is one message's.

@@ -99,7 +99,7 @@ class Greylag:
         results = {}
         for line in out.splitlines():
             verdict, _, evidence, name = line.split("\t")
-            # A file with a From_ line is an mbox: PATH#1.
+            # A mailbox that quotes no From_ line may be taken for several: PATH#1 is the message.
             results.setdefault(re.sub(r"#\d+$", "", name), (float(evidence), verdict))
         return [(label, *results[path]) for label, path in messages]
 

@@ -114,7 +114,8 @@ static const struct {
 	"From a@b 00:00\nContent-Length: 99999999999999999999999\n\na\n\nFrom a@b 00:00\n" MESSAGE(
 	    "b"),
 	"/m#1:a;/m#2:b;"},
-    {"a-message-without-an-end-is-one", "From a@b 00:00\nSubject: x", "/m#1:;"},
+    {"a-message-without-an-end-is-one", "From a@b 00:00\nSubject: x", "/m:;"},
+    {"the-only-one-is-named-by-its-path", "From a@b 00:00\n" MESSAGE("a") "\n", "/m:a;"},
     {"line-ends-may-be-crlf",
 	"From a@b x\r\nSubject: x\r\n\r\na\r\n\r\nFrom a@b x\r\nSubject: y\r\n\r\nb\r\n",
 	"/m#1:;/m#2:;"},

@@ -48,19 +48,6 @@ cli_usage(const struct cli *cli, const char *format, ...)
 	return CLI_USAGE;
 }
 
-bool
-cli_configure(struct cli *cli)
-{
-	g_autoptr(GError) error = NULL;
-
-	if (cli->settings)
-		return true;
-	cli->settings = settings_load(cli->config, (const char *const *)cli->assignments, &error);
-	if (!cli->settings)
-		cli_fail(error);
-	return cli->settings != NULL;
-}
-
 /* Options behind the command join those before it: GLib would drop the first ones. */
 static void
 take_common(struct cli *cli, char **store, char **config, char **assignments)
@@ -127,37 +114,6 @@ cli_parse_some(
     struct cli *cli, const GOptionEntry *entries, int *argc, char ***argv, int *ret_status)
 {
 	return parse(cli, entries, true, argc, argv, ret_status);
-}
-
-/* A plain user without a store of the configuration's has one at home. */
-static char *
-choose_store(const struct cli *cli)
-{
-	const char *configured = settings_text(cli->settings, SETTING_STORE_URI);
-	bool is_default = strcmp(configured, settings_row(SETTING_STORE_URI)->default_value) == 0;
-	const char *folder = configured + strlen("lmdb:");
-
-	if (cli->store)
-		return g_strdup(cli->store);
-	if (is_default && geteuid() != 0 && access(folder, R_OK | W_OK | X_OK) != 0)
-		return g_build_filename(g_get_user_data_dir(), "greylag", NULL);
-	return g_strdup(configured);
-}
-
-bool
-cli_open(struct cli *cli, enum bank_access access)
-{
-	g_autofree char *uri = choose_store(cli);
-	g_autofree char *full = strchr(uri, ':') ? g_strdup(uri) : g_strconcat("lmdb:", uri, NULL);
-	g_autoptr(GError) error = NULL;
-
-	/* Root reads anybody's mail, but leaves no file in the store that its owner cannot use. */
-	if (store_act_as_owner(full, &error))
-		cli->bank = bank_open(cli->settings, full, access, &error);
-	store_act_as_self();
-	if (!cli->bank)
-		cli_fail(error);
-	return cli->bank != NULL;
 }
 
 char **
@@ -242,6 +198,17 @@ cli_sort_paths(
 	}
 	*ret_last = label;
 	return true;
+}
+
+/* Evidence has no ties by rounding: all digits that a double has. */
+void
+cli_print_terse(const char *name, const struct model_score *score)
+{
+	static const char letters[] = {
+	    [VERDICT_SPAM] = 'S', [VERDICT_HAM] = 'H', [VERDICT_UNSURE] = 'U'};
+
+	printf("%c\t%.17g\t%.17g\t%s\n", letters[score->verdict], score->probability,
+	    score->evidence, name);
 }
 
 /* -- feeds -- */

@@ -13,6 +13,7 @@
 
 #include "classifier/bank.h"
 #include "classifier/origin.h"
+#include "classifier/ownconf.h"
 #include "classifier/reader.h"
 #include "lib/settings.h"
 
@@ -39,7 +40,10 @@ struct cli {
 	const struct cli_command *command;
 	char *config, *store;
 	char **assignments;
+	struct ownconf_read read; /* without -c */
 	struct settings *settings;
+	char *uri;    /* of the store that was opened, or tried */
+	bool missing; /* it is not there yet; BANK is an empty one */
 	struct bank *bank;
 };
 
@@ -79,6 +83,18 @@ bool cli_configure(struct cli *cli);
 /* The store that the command line or the configuration names, or a plain user's own; opened as
  * its owner. False when it has told what is wrong. */
 bool cli_open(struct cli *cli, enum bank_access access);
+
+/* To read what was learned, and its model, the caller's. A store that is not there yet is as an
+ * empty one; that nothing was learned is told. NULL when it has told what is wrong. */
+struct model *cli_open_to_judge(struct cli *cli);
+
+/* What to do about a store's file that is damaged. */
+#define CLI_DAMAGED                                                                                \
+	"a damaged store: \"greylagctl check\" tells more; restore a backup, or move it away and " \
+	"begin a new one with \"greylag load\" of a dump or with \"greylag train\""
+
+/* Tells that the store cannot be read, and returns CLI_FAILED. */
+int cli_fail_to_read(const struct cli *cli);
 
 /* All paths: ARGV from 1 on and the lines of FILES_FROM. NULL when it has told what is wrong
  * (*RET_STATUS). */
@@ -128,6 +144,9 @@ struct cli_judged {
  * in a process of its own: neither this one nor its exit status waits for the store. Nothing can be
  * read or printed any more. */
 void cli_count_verdict(struct cli *cli, const struct cli_judged *judged);
+
+/* A line of "classify --terse". */
+void cli_print_terse(const char *name, const struct model_score *score);
 
 /* -- messages -- */
 

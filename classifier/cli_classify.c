@@ -29,8 +29,6 @@ struct classifying {
 	enum verdict last;
 };
 
-static const char letters[] = {[VERDICT_SPAM] = 'S', [VERDICT_HAM] = 'H', [VERDICT_UNSURE] = 'U'};
-
 static gpointer
 judge_message(gpointer data, gpointer item)
 {
@@ -64,15 +62,13 @@ print_text(const struct cli_message *message, const struct judged *judged)
 		    judged->score.young ? "  (too little was learned to be sure)" : "");
 }
 
-/* Evidence has no ties by rounding: all digits that a double has. */
 static void
 print_terse(const struct cli_message *message, const struct judged *judged)
 {
 	if (judged->failed)
 		printf("E\t\t\t%s\n", message->name);
 	else
-		printf("%c\t%.17g\t%.17g\t%s\n", letters[judged->score.verdict],
-		    judged->score.probability, judged->score.evidence, message->name);
+		cli_print_terse(message->name, &judged->score);
 }
 
 /* JSON wants UTF-8; a name that is none is given with its bytes escaped. */
@@ -154,9 +150,10 @@ run_judges(struct classifying *c, struct judge *judges, unsigned n, struct cli_f
 	pipeline_finish(pipeline);
 }
 
-/* A single message is judged without threads: that is the start-up a mail filter pays for. */
+/* MODEL, the first judge's, is freed. A single message is judged without threads: that is the
+ * start-up a mail filter pays for. */
 static int
-classify(struct cli *cli, char **paths, enum format format)
+classify(struct cli *cli, struct model *model, char **paths, enum format format)
 {
 	struct classifying c = {.format = format};
 	struct cli_feed *feed = cli_feed_new(paths, 0);
@@ -168,12 +165,12 @@ classify(struct cli *cli, char **paths, enum format format)
 	for (unsigned i = 0; i < n; i++) {
 		judges[i].reader = reader_new(cli->settings);
 		reader_set_bank(judges[i].reader, cli->bank);
-		judges[i].model = bank_model(cli->bank);
+		judges[i].model = i ? bank_model(cli->bank) : model;
 		ready &= judges[i].model != NULL &&
 			 (!second || bank_preload(cli->bank, judges[i].model));
 	}
 	if (!ready)
-		fprintf(stderr, "greylag: the store cannot be read\n");
+		cli_fail_to_read(cli);
 	ready &= can_read;
 	if (ready && first)
 		take_judged(&c, first, judge_message(&judges[0], first));
@@ -204,11 +201,13 @@ cli_classify(struct cli *cli, int argc, char **argv)
 	    G_OPTION_ENTRY_NULL,
 	};
 	g_auto(GStrv) paths = NULL;
+	struct model *model;
 	int status;
 
 	if (!cli_parse_paths(cli, entries, &files_from, argc, argv, &paths, &status))
 		return status;
-	if (!cli_open(cli, BANK_READ))
+	model = cli_open_to_judge(cli);
+	if (!model)
 		return CLI_FAILED;
-	return classify(cli, paths, terse ? FORMAT_TERSE : json ? FORMAT_JSON : FORMAT_TEXT);
+	return classify(cli, model, paths, terse ? FORMAT_TERSE : json ? FORMAT_JSON : FORMAT_TEXT);
 }

@@ -159,7 +159,7 @@ explain_message(
 	e.words = g_new0(struct word, e.n + 1);
 	read = read_words(model, reading, &e);
 	if (!read)
-		fprintf(stderr, "greylag: the store cannot be read\n");
+		cli_fail_to_read(cli);
 	else if (json)
 		print_json(name, &e);
 	else
@@ -187,13 +187,9 @@ cli_explain(struct cli *cli, int argc, char **argv)
 
 	if (!cli_parse_paths(cli, entries, NULL, argc, argv, &paths, &status))
 		return status;
-	if (!cli_open(cli, BANK_READ))
+	model = cli_open_to_judge(cli);
+	if (!model)
 		return CLI_FAILED;
-	model = bank_model(cli->bank);
-	if (!model) {
-		fprintf(stderr, "greylag: the store cannot be read\n");
-		return CLI_FAILED;
-	}
 	status = CLI_DONE;
 	feed = cli_feed_new(paths, 0);
 	while ((message = cli_feed_next(feed))) {

@@ -97,6 +97,7 @@ learn(struct cli *cli, struct model **model, const GByteArray *message,
 struct filtered {
 	enum verdict verdict;
 	double probability;
+	bool counts; /* there is a store to count it in */
 };
 
 static void
@@ -122,21 +123,19 @@ write_origin(struct cli *cli, const struct message *message, int out)
 
 /* The child: tells the verdict, and learns only then. */
 static void
-judge(struct cli *cli, const GByteArray *message, bool update, int out)
+judge(struct cli *cli, struct model *model, const GByteArray *message, bool update, int out)
 {
 	struct reader *reader = reader_new(cli->settings);
-	struct model *model = bank_model(cli->bank);
 	struct reading *reading;
 	struct model_score score;
 
-	if (model)
-		reader_follow(reader, model);
+	reader_follow(reader, model);
 	reading = reader_begin(reader, message->data, message->len);
 	reader_set_bank(reader, cli->bank);
 	reader_recall(reader, reading);
 	reader_finish(reader, reading);
-	if (model && model_judge(model, &reading->tokens, &reading->features, &score)) {
-		const struct filtered filtered = {score.verdict, score.probability};
+	if (model_judge(model, &reading->tokens, &reading->features, &score)) {
+		const struct filtered filtered = {score.verdict, score.probability, !cli->missing};
 
 		if (write(out, &filtered, sizeof filtered) == (ssize_t)sizeof filtered) {
 			write_origin(cli, reading->message, out);
@@ -144,11 +143,21 @@ judge(struct cli *cli, const GByteArray *message, bool update, int out)
 				learn(cli, &model, message, &score);
 		}
 	} else {
-		fprintf(stderr, "greylag: the store cannot be read\n");
+		cli_fail_to_read(cli);
 	}
 	reading_free(reading);
 	model_free(model);
 	reader_free(reader);
+}
+
+static struct model *
+open_to_learn(struct cli *cli)
+{
+	struct model *model = NULL;
+
+	if (cli_open(cli, BANK_LEARN) && !(model = bank_model(cli->bank)))
+		cli_fail_to_read(cli);
+	return model;
 }
 
 /* A child judges: whatever a damaged store or a message does to it, the message is still here. */
@@ -162,9 +171,12 @@ start_child(struct cli *cli, const GByteArray *message, bool update, int *ret_in
 		return -1;
 	child = fork();
 	if (child == 0) {
+		struct model *model;
+
 		close(ends[0]);
-		if (cli_open(cli, update ? BANK_LEARN : BANK_READ))
-			judge(cli, message, update, ends[1]);
+		model = update ? open_to_learn(cli) : cli_open_to_judge(cli);
+		if (model)
+			judge(cli, model, message, update, ends[1]);
 		bank_close(cli->bank);
 		_exit(0);
 	}
@@ -276,7 +288,7 @@ filter(struct cli *cli, const GByteArray *message, bool update, bool always_zero
 		close(in);
 		wait_for_child(child);
 	}
-	if (judged && status != CLI_TEMPFAIL)
+	if (judged && filtered.counts && status != CLI_TEMPFAIL)
 		count(cli, &filtered, &origin);
 	return status;
 }

@@ -89,8 +89,27 @@ count_errors(struct cli *cli)
 	return record;
 }
 
+/* Where the settings come from. */
 static void
-print_text(const struct model_totals *t, const struct store_status *s, const struct record *r)
+print_configuration(const struct cli *cli)
+{
+	const struct ownconf_read *read = &cli->read;
+	const char *none = cli->config ? cli->config : "none: all is as by default";
+
+	printf("settings  ");
+	if (read->system || read->own)
+		printf(" %s%s%s", read->system ? read->system : "",
+		    read->system && read->own ? ", and over it " : "", read->own ? read->own : "");
+	else
+		printf(" %s", none);
+	printf("\n");
+	if (read->unreadable)
+		printf("           %s is not for this user to read\n", read->unreadable);
+}
+
+static void
+print_text(const struct cli *cli, const struct model_totals *t, const struct store_status *s,
+    const struct record *r)
 {
 	printf("messages   %u spam, %u ham\n", t->learned.spam, t->learned.ham);
 	if (t->imported.spam)
@@ -104,7 +123,11 @@ print_text(const struct model_totals *t, const struct store_status *s, const str
 	    s->records[STORE_TOKENS]);
 	printf("registry   %" G_GUINT64_FORMAT " messages, %" G_GUINT64_FORMAT " remembered\n",
 	    s->records[STORE_MESSAGES], s->records[STORE_MEMORY]);
-	printf("store      %.1f MB (%s)\n", (double)s->bytes_used / 1e6, s->driver);
+	if (cli->missing)
+		printf("store      none yet at %s\n", cli->uri);
+	else
+		printf("store      %.1f MB (%s)\n", (double)s->bytes_used / 1e6, s->driver);
+	print_configuration(cli);
 	printf("voices    ");
 	for (unsigned v = 0; v < MIXTURE_VOICES; v++)
 		printf(" %s %.3f", mixture_voice_name(v), t->weights[v]);
@@ -149,13 +172,12 @@ cli_status(struct cli *cli, int argc, char **argv)
 
 	if (!cli_parse(cli, entries, &argc, &argv, &status))
 		return status;
-	if (!cli_open(cli, BANK_READ))
+	model = cli_open_to_judge(cli);
+	if (!model)
 		return CLI_FAILED;
-	model = bank_model(cli->bank);
-	if (!model || store_status(bank_store(cli->bank), &store) != STORE_OK) {
-		fprintf(stderr, "greylag: the store cannot be read\n");
+	if (store_status(bank_store(cli->bank), &store) != STORE_OK) {
 		model_free(model);
-		return CLI_FAILED;
+		return cli_fail_to_read(cli);
 	}
 	model_totals(model, &totals);
 	model_free(model);
@@ -163,7 +185,7 @@ cli_status(struct cli *cli, int argc, char **argv)
 	if (json)
 		print_json(&totals, &store, &record);
 	else
-		print_text(&totals, &store, &record);
+		print_text(cli, &totals, &store, &record);
 	return CLI_DONE;
 }
 

@@ -32,7 +32,7 @@ static const struct cli_command commands[] = {
     {"evaluate", cli_evaluate,
 	"INDEX | --ham PATH... --spam PATH... [--chunk N] [--folds N] [--report FILE] [--json]",
 	"Measure the accuracy on labelled messages"},
-    {"tune", cli_tune, "INDEX | --ham PATH... --spam PATH... [--ham-loss PERCENT]",
+    {"tune", cli_tune, "INDEX | --ham PATH... --spam PATH... [--ham-loss PERCENT] [--write]",
 	"Propose cut-offs for a wished-for loss of ham"},
 };
 
@@ -119,7 +119,8 @@ static void
 take_bus_error(G_GNUC_UNUSED int signal)
 {
 	static const char text[] =
-	    "greylag: the store's file is shorter than it was written, or cannot be read\n";
+	    "greylag: the store's file is shorter than it was written, or cannot be read\n"
+	    "greylag: " CLI_DAMAGED "\n";
 
 	G_GNUC_UNUSED ssize_t written = write(STDERR_FILENO, text, strlen(text));
 	_exit(CLI_FAILED);
@@ -148,5 +149,7 @@ main(int argc, char **argv)
 	g_strfreev(cli.assignments);
 	g_free(cli.config);
 	g_free(cli.store);
+	g_free(cli.uri);
+	ownconf_read_clear(&cli.read);
 	return status;
 }

@@ -32,6 +32,7 @@ classifier_libclassify_a_SOURCES = \
 	classifier/model_words.c \
 	classifier/ngrams.c classifier/ngrams.h \
 	classifier/origin.c classifier/origin.h \
+	classifier/ownconf.c classifier/ownconf.h \
 	classifier/pipeline.c classifier/pipeline.h \
 	classifier/reader.c classifier/reader.h \
 	classifier/recall.c classifier/recall.h \
@@ -58,6 +59,7 @@ classifier_greylag_SOURCES = classifier/greylag.c \
 	classifier/cli_filter.c \
 	classifier/cli_import.c \
 	classifier/cli_load.c classifier/cli_load.h \
+	classifier/cli_open.c \
 	classifier/cli_status.c \
 	classifier/cli_train.c
 classifier_greylag_LDADD = $(CLASSIFY_LIBS) $(JANSSON_LIBS)

@@ -157,6 +157,11 @@ struct store_options {
  * store, are refused with a message for the postmaster. NULL and an error on failure. */
 struct store *store_open(const struct store_options *options, GError **error);
 
+/* Whether store_open() failed since there is no store yet; and since its file is damaged, or none of
+ * a store: waiting does not help then. */
+bool store_is_missing(const GError *error);
+bool store_is_damaged(const GError *error);
+
 /* Completes what is outstanding (commits what waits), then closes. What cannot be done within some
  * 5 seconds, since another process holds the lock, is answered as not done, or as uncertain. The
  * callbacks may go on to call the store. Clears the pointer. */

@@ -104,6 +104,25 @@ fail(const struct lmdb_environment *e, int code, GError **error)
 	return false;
 }
 
+/* The codes of fail(): LMDB's are below zero. */
+bool
+store_is_missing(const GError *error)
+{
+	return g_error_matches(error, STORE_ERROR, ENOENT);
+}
+
+bool
+store_is_damaged(const GError *error)
+{
+	static const int codes[] = {
+	    MDB_INVALID, MDB_VERSION_MISMATCH, MDB_CORRUPTED, MDB_PANIC, MDB_PAGE_NOTFOUND};
+
+	for (size_t i = 0; i < G_N_ELEMENTS(codes); i++)
+		if (g_error_matches(error, STORE_ERROR, codes[i]))
+			return true;
+	return false;
+}
+
 /* A store from the future is not touched. */
 static bool
 check_schema(struct lmdb_environment *e, MDB_txn *txn, GError **error)

@@ -81,6 +81,11 @@ TESTS += tests/unit/test_evaluate
 tests_unit_test_evaluate_SOURCES = tests/unit/test_evaluate.c
 tests_unit_test_evaluate_LDADD = $(CLASSIFY_LIBS)
 
+check_PROGRAMS += tests/unit/test_ownconf
+TESTS += tests/unit/test_ownconf
+tests_unit_test_ownconf_SOURCES = tests/unit/test_ownconf.c
+tests_unit_test_ownconf_LDADD = $(CLASSIFY_LIBS)
+
 check_PROGRAMS += tests/unit/test_fisher
 TESTS += tests/unit/test_fisher
 tests_unit_test_fisher_SOURCES = tests/unit/test_fisher.c

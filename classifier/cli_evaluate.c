@@ -21,9 +21,10 @@
 
 struct evaluation {
 	gint chunk, folds, warm_up;
-	gboolean json, shuffle;
+	gboolean json, terse, shuffle;
 	char *report;
 	double ham_loss;
+	gboolean write;
 	GPtrArray *samples;    /* struct sample */
 	struct online *online; /* NULL: all are kept, to be mixed or for folds */
 	unsigned unreadable;
@@ -209,6 +210,17 @@ print_json(const struct evaluation *e, const struct accuracy *a)
 	json_decref(all);
 }
 
+/* All of them, the first ones too, in the order in which they were judged. */
+static void
+print_terse(const struct evaluation *e)
+{
+	for (guint i = 0; i < e->samples->len; i++) {
+		const struct sample *sample = g_ptr_array_index(e->samples, i);
+
+		cli_print_terse(sample->name, &sample->score);
+	}
+}
+
 static bool
 write_report(const struct evaluation *e, const struct mixture_options *cutoffs)
 {
@@ -286,6 +298,10 @@ evaluate(struct cli *cli, struct evaluation *e, const GOptionEntry *entries, int
 	*ret_status = CLI_USAGE;
 	if (!options_are_good(cli, e))
 		return false;
+	if (argc < 2) {
+		cli_usage(cli, "no messages were given");
+		return false;
+	}
 	if (!cli_prepare_reading()) {
 		*ret_status = CLI_FAILED;
 		return false;
@@ -324,6 +340,8 @@ cli_evaluate(struct cli *cli, int argc, char **argv)
 	    {"folds", 0, 0, G_OPTION_ARG_INT, &e.folds, "Cross-validate with N folds instead", "N"},
 	    {"shuffle", 0, 0, G_OPTION_ARG_NONE, &e.shuffle, "Mix the messages of an index", NULL},
 	    {"report", 0, 0, G_OPTION_ARG_FILENAME, &e.report, "Write an HTML report", "FILE"},
+	    {"terse", 0, 0, G_OPTION_ARG_NONE, &e.terse,
+		"Print each message's verdict instead, as classify --terse does", NULL},
 	    {"json", 0, 0, G_OPTION_ARG_NONE, &e.json, "As JSON", NULL},
 	    G_OPTION_ENTRY_NULL,
 	};
@@ -333,7 +351,9 @@ cli_evaluate(struct cli *cli, int argc, char **argv)
 	if (evaluate(cli, &e, entries, argc, argv, &options, &status)) {
 		struct accuracy a = accuracy_of(e.samples, (size_t)e.warm_up, e.samples->len);
 
-		if (e.json)
+		if (e.terse)
+			print_terse(&e);
+		else if (e.json)
 			print_json(&e, &a);
 		else
 			print_text(&e, &a);
@@ -345,8 +365,14 @@ cli_evaluate(struct cli *cli, int argc, char **argv)
 	return status;
 }
 
-static void
-propose(const struct evaluation *e)
+/* -- tune -- */
+
+struct cutoffs {
+	double spam, ham;
+};
+
+static struct cutoffs
+find_cutoffs(const struct evaluation *e)
 {
 	size_t first = (size_t)e->warm_up;
 	double spam = accuracy_cutoff(e->samples, first, true, e->ham_loss / 100);
@@ -356,9 +382,64 @@ propose(const struct evaluation *e)
 	 */
 	spam = ceil(spam * CUTOFF_UNIT) / CUTOFF_UNIT;
 	ham = floor(ham * CUTOFF_UNIT) / CUTOFF_UNIT;
-	printf("# at most %g %% of ham called spam, and of spam called ham, on these messages\n"
-	       "[classifier]\nspam_cutoff = %.6f\nham_cutoff = %.6f\n",
-	    e->ham_loss, CLAMP(spam, 0.5, 1), CLAMP(ham, 0, 0.5));
+	return (struct cutoffs){CLAMP(spam, 0.5, 1), CLAMP(ham, 0, 0.5)};
+}
+
+static void
+print_class(const char *class, const char *called, size_t n, size_t all, size_t unsure)
+{
+	printf(" %s %s: %zu of %zu (%.2f %%), unsure %zu", class, called, n, all,
+	    100 * (double)n / (double)all, unsure);
+}
+
+/* What two cut-offs catch and lose of these messages. */
+static void
+print_outcome(const struct evaluation *e, const char *which, double spam, double ham)
+{
+	struct accuracy_counts c = accuracy_with(e->samples, (size_t)e->warm_up, spam, ham);
+
+	printf("# %s", which);
+	print_class("ham", "called spam", c.ham_lost, c.ham, c.ham_unsure);
+	printf(";");
+	print_class("spam", "caught", c.spam_caught, c.spam, c.spam_unsure);
+	printf(", called ham %zu\n", c.spam - c.spam_caught - c.spam_unsure);
+}
+
+static void
+propose(const struct evaluation *e, struct cutoffs found, const struct mixture_options *now)
+{
+	printf("# at most %g %% of ham called spam, and of spam called ham, on these messages\n",
+	    e->ham_loss);
+	print_outcome(e, "these cut-offs:", found.spam, found.ham);
+	print_outcome(e, "those in force:", now->spam_cutoff, now->ham_cutoff);
+	printf("[classifier]\nspam_cutoff = %.6f\nham_cutoff = %.6f\n", found.spam, found.ham);
+}
+
+/* Into the file of -c, else a plain user's own, else the system's. */
+static bool
+write_cutoffs(const struct cli *cli, struct cutoffs found)
+{
+	g_autofree char *own = ownconf_path(), *text = NULL, *spam = NULL, *ham = NULL;
+	g_autofree char *spam_set = NULL, *both_set = NULL;
+	const char *path = cli->config ? cli->config : own ? own : settings_default_path();
+	g_autoptr(GError) error = NULL;
+
+	if (!g_file_get_contents(path, &text, NULL, &error) &&
+	    !g_error_matches(error, G_FILE_ERROR, G_FILE_ERROR_NOENT)) {
+		cli_fail(error);
+		return false;
+	}
+	g_clear_error(&error);
+	spam = g_strdup_printf("%.6f", found.spam);
+	ham = g_strdup_printf("%.6f", found.ham);
+	spam_set = ownconf_set(text ? text : "", "classifier", "spam_cutoff", spam);
+	both_set = ownconf_set(spam_set, "classifier", "ham_cutoff", ham);
+	if (!ownconf_write(path, both_set, &error)) {
+		cli_fail(error);
+		return false;
+	}
+	printf("# written to %s\n", path);
+	return true;
 }
 
 int
@@ -373,14 +454,19 @@ cli_tune(struct cli *cli, int argc, char **argv)
 	    {"warm-up", 0, 0, G_OPTION_ARG_INT, &e.warm_up,
 		"Learn the first N without counting them (0)", "N"},
 	    {"folds", 0, 0, G_OPTION_ARG_INT, &e.folds, "Cross-validate with N folds instead", "N"},
+	    {"write", 0, 0, G_OPTION_ARG_NONE, &e.write,
+		"Write them into the configuration, your own if you are not root", NULL},
 	    G_OPTION_ENTRY_NULL,
 	};
 	struct model_options options;
 	int status;
 
 	if (evaluate(cli, &e, entries, argc, argv, &options, &status)) {
-		propose(&e);
-		status = e.unreadable ? CLI_FAILED : CLI_DONE;
+		struct cutoffs found = find_cutoffs(&e);
+
+		propose(&e, found, &options.mixture);
+		status =
+		    e.unreadable || (e.write && !write_cutoffs(cli, found)) ? CLI_FAILED : CLI_DONE;
 	}
 	clear(&e);
 	return status;

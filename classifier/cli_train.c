@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "classifier/cli.h"
+#include "classifier/course.h"
 #include "classifier/pipeline.h"
 #include "db/deliveries.h"
 
@@ -18,11 +19,8 @@
 /* Messages whose entries are read at once from a server. */
 #define WINDOW 64
 
-/* Messages that are held back until it shows whether the run is a bulk run. */
-#define HELD 256
-
-/* Or, of a server too, as soon as they take so many bytes. */
-#define HELD_BYTES (16u << 20)
+/* Or as soon as they take so many bytes. */
+#define WINDOW_BYTES (16u << 20)
 
 /* Conflicts with other trainers in one commit before it is given up. */
 #define CONFLICTS 10
@@ -42,7 +40,7 @@ struct counted {
 
 struct training {
 	struct cli *cli;
-	struct model *model;
+	struct course course; /* with the model */
 	unsigned outcomes[MODEL_FAILED + 1], unreadable, uncommitted, run;
 	unsigned kept[MODEL_FAILED + 1];     /* the outcomes that are on the disk */
 	struct counted sent;                 /* at the last commit, which may be on its way */
@@ -52,32 +50,17 @@ struct training {
 	char *last;                          /* the last message that was learned */
 	/* struct learnable. Of a shared store those since the last commit, which may have to be
 	 * learned again: the first FLYING are being written; from NEXT on they wait to be learned.
-	 * Of an embedded one those that are held back; FRESH of them are new.
 	 */
 	GPtrArray *batch;
-	guint flying, next, fresh;
-	size_t held;         /* bytes */
-	GArray *corrections; /* struct correction, to be looked at in the end */
-	bool single, deferring;
+	guint flying, next;
+	size_t waiting; /* bytes */
+	bool single;
 	struct reputation_rules reputation;
 	unsigned uncorrected; /* deliveries that the store did not take */
 	GError *error;
 	bool show_progress;
 	int64_t begun, shown;
 };
-
-/* A message that was moved in a bulk run. */
-struct correction {
-	uint8_t digest[CANONICAL_DIGEST_SIZE];
-	unsigned label;
-	char *name;
-};
-
-static void
-correction_clear(gpointer data)
-{
-	g_free(((struct correction *)data)->name);
-}
 
 /* -- progress -- */
 
@@ -122,12 +105,14 @@ learnable_free(gpointer data)
 static bool
 open_model(struct training *t)
 {
-	model_free(t->model);
-	t->model = bank_model(t->cli->bank);
-	if (!t->model || (!t->single && !bank_preload(t->cli->bank, t->model)))
+	struct model *model;
+
+	model_free(t->course.model);
+	model = t->course.model = bank_model(t->cli->bank);
+	if (!model || (!t->single && !bank_preload(t->cli->bank, model)))
 		return false;
-	if (t->deferring)
-		model_defer(t->model);
+	if (t->course.deferring)
+		model_defer(model);
 	return true;
 }
 
@@ -138,9 +123,9 @@ learn_one(struct training *t, const struct cli_message *message, const struct re
 	enum model_learned outcome;
 
 	if (message->label == LABEL_FORGET)
-		outcome = model_unlearn(t->model, &reading->tokens, &reading->features);
+		outcome = model_unlearn(t->course.model, &reading->tokens, &reading->features);
 	else
-		outcome = model_learn(t->model, &reading->tokens, &reading->features,
+		outcome = model_learn(t->course.model, &reading->tokens, &reading->features,
 		    message->label == CLI_LABEL_SPAM, cli_today(), ret_report);
 	t->outcomes[outcome]++;
 	if (outcome == MODEL_LEARNED || outcome == MODEL_MOVED)
@@ -254,10 +239,10 @@ static bool
 begin_commit(struct training *t, bool all, GError **error)
 {
 	struct bank *bank = t->cli->bank;
-	bool flies = bank_is_shared(bank) || (t->deferring && !all);
+	bool flies = bank_is_shared(bank) || (t->course.deferring && !all);
 
-	return flies ? bank_begin_commit(bank, t->model, error)
-		     : bank_commit(bank, t->model, error);
+	return flies ? bank_begin_commit(bank, t->course.model, error)
+		     : bank_commit(bank, t->course.model, error);
 }
 
 /* When it is ALL, it is on the disk when this returns; else the disk may be waited for later. */
@@ -328,34 +313,22 @@ tell_outcome(struct training *t, const struct cli_message *message, enum model_l
 	}
 }
 
-static void
-note_correction(
-    struct training *t, const struct cli_message *message, const struct reading *reading)
-{
-	struct correction correction = {.label = message->label, .name = g_strdup(message->name)};
-
-	memcpy(correction.digest, reading->features.digest, sizeof correction.digest);
-	g_array_append_val(t->corrections, correction);
-}
-
 /* The tables are made anew; what had to wait for it is done. */
 static bool
 rebuild_model(struct training *t)
 {
-	struct model_report report;
+	if (course_rebuild(&t->course))
+		return true;
+	g_set_error_literal(&t->error, BANK_ERROR, BANK_FAILED,
+	    "cannot read what is remembered of trained messages");
+	return false;
+}
 
-	if (!model_rebuild(t->model)) {
-		g_set_error_literal(&t->error, BANK_ERROR, BANK_FAILED,
-		    "cannot read what is remembered of trained messages");
-		return false;
-	}
-	for (guint i = 0; i < t->corrections->len; i++) {
-		const struct correction *c = &g_array_index(t->corrections, struct correction, i);
-
-		if (model_correct(t->model, c->digest, c->label == CLI_LABEL_SPAM, &report))
-			tell_correction(t, c->name, cli_label_name(c->label), &report);
-	}
-	return true;
+static void
+on_moved(void *context, const struct course_move *move, const struct model_report *report)
+{
+	tell_correction(context, move->name,
+	    cli_label_name(move->spam ? CLI_LABEL_SPAM : CLI_LABEL_HAM), report);
 }
 
 /* Others who train the store wait meanwhile. False, and the model is not to be used any more, if
@@ -371,7 +344,7 @@ rebuild_in_turn(struct training *t, bool fresh)
 	if (!fresh && !open_model(t))
 		g_set_error_literal(
 		    &t->error, BANK_ERROR, BANK_FAILED, "the store cannot be read any more");
-	if (t->error || !rebuild_model(t) || bank_commit(t->cli->bank, t->model, &error))
+	if (t->error || !rebuild_model(t) || bank_commit(t->cli->bank, t->course.model, &error))
 		return true;
 	if (g_error_matches(error, BANK_ERROR, BANK_CONFLICT)) {
 		g_error_free(error);
@@ -405,35 +378,27 @@ rebuild_shared(struct training *t)
 }
 
 static void
-rebuild(struct training *t)
+rebuild(void *context)
 {
+	struct training *t = context;
+
 	if (bank_is_shared(t->cli->bank))
 		rebuild_shared(t);
 	else if (confirm(t) && rebuild_model(t))
 		commit(t, true);
-	g_array_set_size(t->corrections, 0);
+	course_forget_moves(&t->course);
 }
 
-static unsigned
-learned_in(const struct training *t)
-{
-	return t->outcomes[MODEL_LEARNED] + t->outcomes[MODEL_MOVED];
-}
-
-/* Once a run is a bulk run, counting FRESH messages that are about to be learned, they take their
- * steps in the rebuild at its end. */
 static void
-watch_size(struct training *t, unsigned fresh)
+on_deferred(void *context)
 {
-	if (t->error)
-		return;
-	if (!t->deferring && model_wants_rebuild(t->model, learned_in(t), fresh)) {
-		t->deferring = true;
-		model_defer(t->model);
-		bank_defer(t->cli->bank);
-	}
-	if (model_memory_is_full(t->model))
-		rebuild(t);
+	bank_defer(((struct training *)context)->cli->bank);
+}
+
+static bool
+has_failed(const void *context)
+{
+	return ((const struct training *)context)->error != NULL;
 }
 
 static void
@@ -478,13 +443,23 @@ learn(struct training *t, const struct cli_message *message, const struct readin
 		correct_delivery(t, message, reading);
 	t->run++;
 	if (outcome == MODEL_MOVED && report.deferred)
-		note_correction(t, message, reading);
+		course_note_move(&t->course, reading->features.digest,
+		    message->label == CLI_LABEL_SPAM, message->name);
 	tell_outcome(t, message, outcome, &report);
 	g_free(t->last);
 	t->last = g_strdup(message->name);
-	if (++t->uncommitted >= COMMIT_MESSAGES || model_waiting(t->model) > COMMIT_BYTES)
+	if (++t->uncommitted >= COMMIT_MESSAGES || model_waiting(t->course.model) > COMMIT_BYTES)
 		commit(t, false);
-	watch_size(t, 0);
+	t->course.learned = t->outcomes[MODEL_LEARNED] + t->outcomes[MODEL_MOVED];
+	course_watch(&t->course);
+}
+
+static void
+learn_item(void *context, gpointer item)
+{
+	const struct learnable *l = item;
+
+	learn(context, l->message, l->reading);
 }
 
 /* Those that wait. Commits may come between. */
@@ -504,57 +479,45 @@ learn_waiting(struct training *t)
 	}
 }
 
-/* Those that were held back. */
-static void
-learn_held(struct training *t)
-{
-	watch_size(t, t->fresh);
-	for (guint i = 0; i < t->batch->len && !t->error; i++) {
-		const struct learnable *l = g_ptr_array_index(t->batch, i);
-
-		learn(t, l->message, l->reading);
-	}
-	g_ptr_array_set_size(t->batch, 0);
-	t->fresh = 0;
-}
-
 static void
 learn_kept(struct training *t)
 {
 	if (bank_is_shared(t->cli->bank))
 		learn_waiting(t);
 	else
-		learn_held(t);
-	t->held = 0;
+		course_learn_held(&t->course);
+	t->waiting = 0;
 }
 
-/* Of an embedded store, until it shows what kind of run it is: the steps of the first messages of a
- * bulk run would be taken out again by the rebuild. */
 static bool
 is_kept(const struct training *t)
 {
-	return bank_is_shared(t->cli->bank) || !t->deferring;
+	return bank_is_shared(t->cli->bank) || course_holds(&t->course);
 }
 
 static bool
-is_fresh(struct training *t, const struct cli_message *message, const struct reading *reading)
+is_fresh(const struct training *t, const struct learnable *l)
 {
-	return message->label != LABEL_FORGET &&
-	       !model_knows(t->model, reading->features.digest, message->label == CLI_LABEL_SPAM);
+	return l->message->label != LABEL_FORGET &&
+	       course_is_fresh(
+		   &t->course, l->reading->features.digest, l->message->label == CLI_LABEL_SPAM);
 }
 
 static void
 keep(struct training *t, struct cli_message *message, struct reading *reading)
 {
 	struct learnable *l = g_new(struct learnable, 1);
-	bool shared = bank_is_shared(t->cli->bank);
+	size_t bytes = reading_shrink(reading);
 
 	*l = (struct learnable){message, reading};
 	g_clear_pointer(&message->bytes, g_free);
+	if (!bank_is_shared(t->cli->bank)) {
+		course_hold(&t->course, l, bytes, is_fresh(t, l));
+		return;
+	}
 	g_ptr_array_add(t->batch, l);
-	t->held += reading_shrink(reading);
-	t->fresh += !shared && is_fresh(t, message, reading);
-	if (t->batch->len - t->next >= (shared ? WINDOW : HELD) || t->held > HELD_BYTES)
+	t->waiting += bytes;
+	if (t->batch->len - t->next >= WINDOW || t->waiting > WINDOW_BYTES)
 		learn_kept(t);
 }
 
@@ -635,11 +598,7 @@ run_feeds(struct training *t, struct cli_feed **feeds, unsigned n)
 static void
 settle(struct training *t)
 {
-	struct model_totals totals;
-
-	model_totals(t->model, &totals);
-	if (!t->error && (totals.owed || (!cli_interrupted() &&
-					     model_wants_rebuild(t->model, learned_in(t), 0))))
+	if (!t->error && course_ends_in_rebuild(&t->course, cli_interrupted()))
 		rebuild(t);
 	else
 		commit(t, true);
@@ -687,46 +646,64 @@ finish(struct training *t, bool forget)
 	return status;
 }
 
+static void
+training_clear(struct training *t)
+{
+	model_free(t->course.model);
+	course_clear(&t->course);
+	g_ptr_array_unref(t->batch);
+	g_clear_error(&t->error);
+	g_free(t->last);
+}
+
+/* Alone with the store, and its model; false when it has told what is wrong. */
+static bool
+begin(struct training *t)
+{
+	if (bank_lock(t->cli->bank, &t->error) && open_model(t))
+		return true;
+	if (!t->error)
+		g_set_error_literal(&t->error, BANK_ERROR, BANK_FAILED, "cannot read the store");
+	cli_fail(t->error);
+	return false;
+}
+
 static int
 run(struct cli *cli, char **const paths[], const unsigned *labels, unsigned n)
 {
 	struct training t = {.cli = cli,
 	    .reputation = reputation_rules_of(cli->settings),
 	    .show_progress = isatty(STDERR_FILENO)};
+	const struct course_functions functions = {
+	    .learn = learn_item,
+	    .deferred = on_deferred,
+	    .rebuild = rebuild,
+	    .corrected = on_moved,
+	    .failed = has_failed,
+	    .free_item = learnable_free,
+	    .context = &t,
+	};
 	struct cli_feed *feeds[CLI_LABELS];
-	int status;
+	int status = CLI_FAILED;
 
 	t.single = n == 1 && !paths[0][1] && !g_file_test(paths[0][0], G_FILE_TEST_IS_DIR);
 	if ((!t.single && !cli_prepare_reading()) || !cli_open(cli, BANK_LEARN))
 		return CLI_FAILED;
 	t.batch = g_ptr_array_new_with_free_func(learnable_free);
-	if (!bank_lock(cli->bank, &t.error) || !open_model(&t)) {
-		if (!t.error)
-			g_set_error_literal(
-			    &t.error, BANK_ERROR, BANK_FAILED, "cannot read the store");
-		status = cli_fail(t.error);
-		g_clear_error(&t.error);
-		g_ptr_array_unref(t.batch);
-		model_free(t.model);
-		return status;
+	course_begin(&t.course, &functions, NULL);
+	if (begin(&t)) {
+		cli_catch_signals();
+		t.begun = t.shown = t.told_at = g_get_monotonic_time();
+		for (unsigned i = 0; i < n; i++)
+			feeds[i] = cli_feed_new(paths[i], labels[i]);
+		run_feeds(&t, feeds, n);
+		settle(&t);
+		tell_count(&t);
+		wait_for_corrections(&t);
+		status = finish(&t, labels[0] == LABEL_FORGET);
+		bank_unlock(cli->bank);
 	}
-	t.corrections = g_array_new(FALSE, FALSE, sizeof(struct correction));
-	g_array_set_clear_func(t.corrections, correction_clear);
-	cli_catch_signals();
-	t.begun = t.shown = t.told_at = g_get_monotonic_time();
-	for (unsigned i = 0; i < n; i++)
-		feeds[i] = cli_feed_new(paths[i], labels[i]);
-	run_feeds(&t, feeds, n);
-	settle(&t);
-	tell_count(&t);
-	wait_for_corrections(&t);
-	status = finish(&t, labels[0] == LABEL_FORGET);
-	model_free(t.model);
-	bank_unlock(cli->bank);
-	g_ptr_array_unref(t.batch);
-	g_clear_error(&t.error);
-	g_array_unref(t.corrections);
-	g_free(t.last);
+	training_clear(&t);
 	return status;
 }
 

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "classifier/course.h"
+
 /* The words shown for a mistake. */
 #define WHY_WORDS 8
 
@@ -32,13 +34,6 @@ static void
 judge(struct model *model, struct sample *sample)
 {
 	model_judge(model, &sample->reading->tokens, &sample->reading->features, &sample->score);
-}
-
-static void
-learn(struct model *model, const struct sample *sample)
-{
-	model_learn(
-	    model, &sample->reading->tokens, &sample->reading->features, sample->spam, 0, NULL);
 }
 
 static bool
@@ -79,6 +74,83 @@ explain(struct model *model, const struct sample *sample)
 	return g_string_free(why, FALSE);
 }
 
+/* -- learning, as `greylag train --ham ... --spam ...` does -- */
+
+static void
+learn(void *context, gpointer item)
+{
+	struct course *course = context;
+	const struct sample *sample = item;
+	const struct reading *reading = sample->reading;
+	struct model_report report;
+	enum model_learned outcome = model_learn(
+	    course->model, &reading->tokens, &reading->features, sample->spam, 0, &report);
+
+	course->learned += outcome == MODEL_LEARNED || outcome == MODEL_MOVED;
+	if (outcome == MODEL_MOVED && report.deferred)
+		course_note_move(course, reading->features.digest, sample->spam, sample->name);
+	course_watch(course);
+}
+
+static void
+rebuild(void *context)
+{
+	course_rebuild(context);
+	course_forget_moves(context);
+}
+
+/* From place FROM on. */
+static size_t
+next_of(const GPtrArray *samples, bool spam, size_t from)
+{
+	while (from < samples->len && sample_at(samples, from)->spam != spam)
+		from++;
+	return from;
+}
+
+/* Ham and spam in turn, each class in its order, as training takes them. */
+static GPtrArray *
+in_turn(const GPtrArray *samples)
+{
+	GPtrArray *mixed = g_ptr_array_sized_new(samples->len);
+	size_t next[] = {next_of(samples, false, 0), next_of(samples, true, 0)};
+
+	for (unsigned class = 0; mixed->len < samples->len; class = !class) {
+		if (next[class] == samples->len)
+			continue;
+		g_ptr_array_add(mixed, sample_at(samples, next[class]));
+		next[class] = next_of(samples, class, next[class] + 1);
+	}
+	return mixed;
+}
+
+/* One run of training. */
+static void
+learn_all(struct model *model, const GPtrArray *samples)
+{
+	g_autoptr(GPtrArray) mixed = in_turn(samples);
+	struct course course;
+	const struct course_functions functions = {
+	    .learn = learn, .rebuild = rebuild, .context = &course};
+
+	model_begin_run(model);
+	course_begin(&course, &functions, model);
+	for (guint i = 0; i < mixed->len; i++) {
+		struct sample *sample = sample_at(mixed, i);
+		struct reading *reading = sample->reading;
+
+		if (course_holds(&course))
+			course_hold(&course, sample, reading_shrink(reading),
+			    course_is_fresh(&course, reading->features.digest, sample->spam));
+		else
+			learn(&course, sample);
+	}
+	course_learn_held(&course);
+	if (course_ends_in_rebuild(&course, false))
+		rebuild(&course);
+	course_clear(&course);
+}
+
 /* -- online -- */
 
 struct online {
@@ -112,12 +184,9 @@ end_chunk(struct online *online)
 		if (online->judged++ >= online->warm_up && is_mistake(sample))
 			sample->why = explain(online->model, sample);
 	}
-	for (guint i = 0; i < online->chunk->len; i++) {
-		struct sample *sample = sample_at(online->chunk, i);
-
-		learn(online->model, sample);
-		g_clear_pointer(&sample->reading, reading_free);
-	}
+	learn_all(online->model, online->chunk);
+	for (guint i = 0; i < online->chunk->len; i++)
+		g_clear_pointer(&sample_at(online->chunk, i)->reading, reading_free);
 	g_ptr_array_set_size(online->chunk, 0);
 }
 
@@ -153,10 +222,12 @@ evaluate_folds(const struct model_options *options, GPtrArray *samples, unsigned
 {
 	for (unsigned fold = 0; fold < folds; fold++) {
 		struct model *model = model_new(options, NULL);
+		g_autoptr(GPtrArray) others = g_ptr_array_new();
 
 		for (size_t i = 0; i < samples->len; i++)
 			if (!in_fold(sample_at(samples, i), fold, folds))
-				learn(model, sample_at(samples, i));
+				g_ptr_array_add(others, sample_at(samples, i));
+		learn_all(model, others);
 		for (size_t i = 0; i < samples->len; i++) {
 			struct sample *sample = sample_at(samples, i);
 
@@ -261,6 +332,25 @@ accuracy_of(const GPtrArray *samples, size_t first, size_t last)
 	a.spam_caught = a.spam ? (double)caught / (double)a.spam : 0;
 	a.unsure = ranked->len ? (double)unsure / ranked->len : 0;
 	return a;
+}
+
+struct accuracy_counts
+accuracy_with(const GPtrArray *samples, size_t first, double spam_cutoff, double ham_cutoff)
+{
+	const struct mixture_options cutoffs = {
+	    .spam_cutoff = spam_cutoff, .ham_cutoff = ham_cutoff};
+	struct accuracy_counts counts = {0};
+
+	for (size_t i = first; i < samples->len; i++) {
+		const struct sample *s = sample_at(samples, i);
+		enum verdict verdict =
+		    mixture_verdict(&cutoffs, s->score.probability, s->score.young);
+
+		*(s->spam ? &counts.spam : &counts.ham) += 1;
+		*(s->spam ? &counts.spam_caught : &counts.ham_lost) += verdict == VERDICT_SPAM;
+		*(s->spam ? &counts.spam_unsure : &counts.ham_unsure) += verdict == VERDICT_UNSURE;
+	}
+	return counts;
 }
 
 double

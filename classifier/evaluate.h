@@ -1,6 +1,7 @@
 /*
  * How well the classifier judges labelled messages: the online protocol (score a chunk, then
- * learn it) or cross-validation, in memory.
+ * learn it) or cross-validation, in memory. Each message gets the score that `greylag classify`
+ * gives it with a store that `greylag train --ham ... --spam ...` was given the same chunks.
  */
 #ifndef GREYLAG_CLASSIFIER_EVALUATE_H
 #define GREYLAG_CLASSIFIER_EVALUATE_H
@@ -54,6 +55,15 @@ struct accuracy {
 
 /* Of the samples from FIRST on, up to LAST. */
 struct accuracy accuracy_of(const GPtrArray *samples, size_t first, size_t last);
+
+/* What two cut-offs make of the samples from FIRST on. */
+struct accuracy_counts {
+	size_t ham, ham_lost, ham_unsure;      /* all; those called spam */
+	size_t spam, spam_caught, spam_unsure; /* the others are called ham */
+};
+
+struct accuracy_counts accuracy_with(
+    const GPtrArray *samples, size_t first, double spam_cutoff, double ham_cutoff);
 
 /* The probability from which on at most LOSS (a share) of the samples of the other class than
  * SPAM lie on SPAM's side. */

@@ -11,6 +11,7 @@ classifier_libclassify_a_SOURCES = \
 	classifier/charset.c classifier/charset.h \
 	classifier/content.c classifier/content.h \
 	classifier/corpus.c classifier/corpus.h \
+	classifier/course.c classifier/course.h \
 	classifier/dialogue.c classifier/dialogue.h \
 	classifier/evaluate.c classifier/evaluate.h \
 	classifier/fields.c classifier/fields.h \

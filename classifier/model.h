@@ -269,6 +269,8 @@ bool model_wants_rebuild(const struct model *model, size_t run, size_t new);
  * Does nothing without memory. Where others train the store too, see bank_defer().
  */
 void model_defer(struct model *model);
+/* After such a run: the messages of the next one step at once. */
+void model_begin_run(struct model *model);
 bool model_memory_is_full(const struct model *model);
 
 /* The remembered message that was moved to the class in a bulk run is judged, and stepped on until

@@ -339,3 +339,9 @@ model_defer(struct model *model)
 {
 	model->deferring = model->options.memory_bytes > 0;
 }
+
+void
+model_begin_run(struct model *model)
+{
+	model->deferring = false;
+}

@@ -3,6 +3,7 @@ SYSTEM_TESTS = \
 	tests/layers.py \
 	tests/system/cluster.py \
 	tests/system/deployment.py \
+	tests/system/evaluate.py \
 	tests/system/farm.py \
 	tests/system/faults.py \
 	tests/system/greylag.sh \

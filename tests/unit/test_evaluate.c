@@ -93,6 +93,27 @@ test_cutoffs(void)
 	g_assert_cmpfloat(accuracy_cutoff(samples, 0, false, 0), <, mixture_probability(-2));
 }
 
+static void
+test_counts(void)
+{
+	const double evidence[] = {9, -5, -4, 0, 4, 5, 6, -2, 1};
+	const bool spam[] = {true, false, false, false, false, true, true, true, true};
+	g_autoptr(GPtrArray) samples = make_samples(evidence, spam, G_N_ELEMENTS(spam));
+	struct accuracy_counts c =
+	    accuracy_with(samples, 1, mixture_probability(5), mixture_probability(-2));
+
+	g_assert_cmpuint(c.ham, ==, 4);
+	g_assert_cmpuint(c.ham_lost, ==, 0);
+	g_assert_cmpuint(c.ham_unsure, ==, 2);
+	g_assert_cmpuint(c.spam, ==, 4);
+	g_assert_cmpuint(c.spam_caught, ==, 2);
+	g_assert_cmpuint(c.spam_unsure, ==, 1);
+	((struct sample *)g_ptr_array_index(samples, 5))->score.young = true;
+	c = accuracy_with(samples, 1, mixture_probability(5), mixture_probability(-2));
+	g_assert_cmpuint(c.spam_caught, ==, 1);
+	g_assert_cmpuint(c.spam_unsure, ==, 2);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -100,5 +121,6 @@ main(int argc, char **argv)
 	g_test_add_func("/evaluate/roca-is-that-of-all-pairs", test_roca);
 	g_test_add_func("/evaluate/figures-at-the-cut-offs", test_figures);
 	g_test_add_func("/evaluate/cut-offs-for-a-loss", test_cutoffs);
+	g_test_add_func("/evaluate/what-cut-offs-make-of-samples", test_counts);
 	return g_test_run();
 }

@@ -96,6 +96,12 @@ store_open(const struct store_options *options, GError **error)
 	return NULL;
 }
 
+bool
+store_is_missing(const GError *error)
+{
+	return g_error_matches(error, STORE_ERROR, ENOENT);
+}
+
 void
 store_close(struct store **store)
 {

@@ -104,13 +104,7 @@ fail(const struct lmdb_environment *e, int code, GError **error)
 	return false;
 }
 
-/* The codes of fail(): LMDB's are below zero. */
-bool
-store_is_missing(const GError *error)
-{
-	return g_error_matches(error, STORE_ERROR, ENOENT);
-}
-
+/* The codes of fail(). */
 bool
 store_is_damaged(const GError *error)
 {

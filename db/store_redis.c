@@ -109,7 +109,11 @@ static bool
 take_meta(struct store_redis *r, const redisReply *reply, GError **error)
 {
 	if (!reply || reply->type != REDIS_REPLY_STRING) {
-		g_set_error(error, STORE_ERROR, 0, "Redis holds no store of greylag%s%s",
+		bool empty = reply && reply->type == REDIS_REPLY_NIL;
+
+		/* store_is_missing() */
+		g_set_error(error, STORE_ERROR, empty ? ENOENT : 0,
+		    "Redis holds no store of greylag%s%s",
 		    reply && reply->type == REDIS_REPLY_ERROR ? ": " : "",
 		    reply && reply->type == REDIS_REPLY_ERROR ? reply->str : "");
 		return false;

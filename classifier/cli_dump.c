@@ -9,6 +9,7 @@
  *	page TABLE PAGE CELL:NUMBER ...     of model.h's tables
  *	message DIGEST RECORD               HEX HEX; the registry
  *	memory ham|spam DIGEST SLOTS        HEX HEX; what is remembered of a message
+ *	import DIGEST RECORD                HEX; of a word list that was imported (imports.h)
  *
  * Numbers are added to what is there, so that stores trained apart become one.
  */
@@ -19,6 +20,7 @@
 #include <string.h>
 
 #include "classifier/cli_load.h"
+#include "classifier/imports.h"
 
 #define FIRST_LINE "greylag-dump 2"
 
@@ -107,6 +109,19 @@ dump_memory(FILE *out, const struct store_bytes *key, const struct store_bytes *
 	fputc('\n', out);
 }
 
+/* Whose turn it is to write to a server's store is nothing that was learned. */
+static void
+dump_model(FILE *out, const struct store_bytes *key, const struct store_bytes *value)
+{
+	size_t prefix = strlen(IMPORTS_PREFIX);
+
+	if (key->length <= prefix || memcmp(key->data, IMPORTS_PREFIX, prefix) != 0)
+		return;
+	fprintf(out, "import %.*s ", (int)(key->length - prefix), (const char *)key->data + prefix);
+	print_hex(out, value->data, value->length);
+	fputc('\n', out);
+}
+
 static const struct {
 	enum store_space space;
 	void (*dump)(FILE *out, const struct store_bytes *key, const struct store_bytes *value);
@@ -115,6 +130,7 @@ static const struct {
     {STORE_TOKENS, dump_token},
     {STORE_MESSAGES, dump_message},
     {STORE_MEMORY, dump_memory},
+    {STORE_MODEL, dump_model},
 };
 
 struct dump {
@@ -343,6 +359,21 @@ load_memory(struct loading *l, char **words)
 	return true;
 }
 
+static bool
+load_import(struct loading *l, char **words)
+{
+	g_autoptr(GByteArray) digest = words[1] ? parse_hex(words[1]) : NULL;
+	g_autoptr(GByteArray) value = digest && words[2] ? parse_hex(words[2]) : NULL;
+	g_autoptr(GByteArray) key = g_byte_array_new();
+
+	if (!value || strlen(IMPORTS_PREFIX) + strlen(words[1]) > STORE_KEY_MAX)
+		return false;
+	g_byte_array_append(key, (const guint8 *)IMPORTS_PREFIX, strlen(IMPORTS_PREFIX));
+	g_byte_array_append(key, (const guint8 *)words[1], (guint)strlen(words[1]));
+	put_record(l, STORE_MODEL, key, value);
+	return true;
+}
+
 static const struct {
 	const char *word;
 	bool (*load)(struct loading *l, char **words);
@@ -352,6 +383,7 @@ static const struct {
     {"page", load_page},
     {"message", load_message},
     {"memory", load_memory},
+    {"import", load_import},
 };
 
 static bool

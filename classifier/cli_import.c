@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "classifier/cli_load.h"
+#include "classifier/imports.h"
 #include "classifier/text.h"
 
 /* A word list of bogofilter's (bogoutil -d): "token spam good [YYYYMMDD]", and lines .MSG_COUNT
@@ -14,6 +15,7 @@
 struct wordlist {
 	GHashTable *words;   /* folded text -> struct word */
 	GHashTable *spelled; /* text -> struct word */
+	GChecksum *digest;   /* of all lines */
 	int32_t spam, ham;
 };
 
@@ -79,6 +81,7 @@ take_bogofilter_line(void *context, char *text)
 	g_auto(GStrv) words = g_strsplit(text, " ", -1);
 	int32_t spam, ham;
 
+	g_checksum_update(list->digest, (const guchar *)text, (gssize)strlen(text) + 1);
 	if (!words[0] || !words[1])
 		return *text == '\0';
 	if (words[0][0] == '.' && strcmp(words[0], ".MSG_COUNT") != 0)
@@ -143,39 +146,86 @@ write_wordlist(struct cli *cli, struct model *model, const struct wordlist *list
 	return bank_commit(cli->bank, model, error);
 }
 
-static int
-import_wordlist(struct cli *cli, const struct wordlist *list)
+static bool
+tell_store(enum store_result result, GError **error)
 {
-	g_autoptr(GError) error = NULL;
-	struct model *model = NULL;
+	if (result != STORE_OK)
+		g_set_error(error, BANK_ERROR, BANK_FAILED,
+		    "cannot write down what was imported: %s", store_result_text(result));
+	return result == STORE_OK;
+}
+
+/* False, and the error says so, if the same list was imported before. */
+static bool
+begin_import(struct cli *cli, const char *digest, bool again, GError **error)
+{
+	struct import_note before;
+	g_autoptr(GDateTime) time = NULL;
+	g_autofree char *day = NULL;
+
+	if (!tell_store(imports_begin(bank_store(cli->bank), digest, again, &before), error))
+		return false;
+	if (again || before.state == IMPORT_UNKNOWN)
+		return true;
+	time = g_date_time_new_from_unix_utc(before.time);
+	day = time ? g_date_time_format(time, "%F") : g_strdup("?");
+	if (before.state == IMPORT_DONE)
+		g_set_error(error, BANK_ERROR, BANK_FAILED,
+		    "this list was imported on %s: a second time its words would count twice "
+		    "(--again does it all the same)",
+		    day);
+	else
+		g_set_error(error, BANK_ERROR, BANK_FAILED,
+		    "the import of this list was begun on %s and did not end, so that some of its "
+		    "words may count already (--again adds all of them)",
+		    day);
+	return false;
+}
+
+static bool
+write_all(struct cli *cli, const struct wordlist *list, bool again, GError **error)
+{
+	const char *digest = g_checksum_get_string(list->digest);
+	struct model *model;
 	bool good;
 
-	if (!cli_open(cli, BANK_LEARN))
-		return CLI_FAILED;
-	good = bank_lock(cli->bank, &error) && (model = bank_model(cli->bank)) &&
-	       write_wordlist(cli, model, list, &error);
+	if (!bank_lock(cli->bank, error) || !begin_import(cli, digest, again, error))
+		return false;
+	model = bank_model(cli->bank);
+	if (!model)
+		g_set_error_literal(error, BANK_ERROR, BANK_FAILED, "the store cannot be read");
+	good = model && write_wordlist(cli, model, list, error) &&
+	       tell_store(imports_end(bank_store(cli->bank), digest), error);
 	model_free(model);
-	if (error)
-		return cli_fail(error);
-	if (!good)
-		fprintf(stderr, "greylag: the store cannot be read\n");
-	if (good)
-		printf("%u words of %d spam and %d ham\n", g_hash_table_size(list->words),
-		    list->spam, list->ham);
-	return good ? CLI_DONE : CLI_FAILED;
+	return good;
 }
 
 static int
-import_bogofilter(struct cli *cli, FILE *in, const char *name)
+import_wordlist(struct cli *cli, const struct wordlist *list, bool again)
+{
+	g_autoptr(GError) error = NULL;
+
+	if (!cli_open(cli, BANK_LEARN))
+		return CLI_FAILED;
+	if (!write_all(cli, list, again, &error))
+		return cli_fail(error);
+	printf("%u words of %d spam and %d ham\n", g_hash_table_size(list->words), list->spam,
+	    list->ham);
+	return CLI_DONE;
+}
+
+static int
+import_bogofilter(struct cli *cli, FILE *in, const char *name, bool again)
 {
 	struct wordlist list = {
 	    .words = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free),
-	    .spelled = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free)};
+	    .spelled = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free),
+	    .digest = g_checksum_new(G_CHECKSUM_SHA256)};
 	int status = CLI_FAILED;
 
 	if (load_lines(in, name, take_bogofilter_line, &list)) {
 		if (list.spam && list.ham)
-			status = import_wordlist(cli, &list);
+			status = import_wordlist(cli, &list, again);
 		else
 			fprintf(stderr,
 			    "greylag: %s: there is no line \".MSG_COUNT SPAM HAM\": is it the "
@@ -184,23 +234,30 @@ import_bogofilter(struct cli *cli, FILE *in, const char *name)
 	}
 	g_hash_table_unref(list.words);
 	g_hash_table_unref(list.spelled);
+	g_checksum_free(list.digest);
 	return status;
 }
 
 int
 cli_import(struct cli *cli, int argc, char **argv)
 {
+	gboolean again = FALSE;
+	const GOptionEntry entries[] = {
+	    {"again", 0, 0, G_OPTION_ARG_NONE, &again,
+		"Add a list that was imported before once more", NULL},
+	    G_OPTION_ENTRY_NULL,
+	};
 	FILE *in;
 	int status;
 
-	if (!cli_parse(cli, NULL, &argc, &argv, &status))
+	if (!cli_parse(cli, entries, &argc, &argv, &status))
 		return status;
 	if (argc != 3 || strcmp(argv[1], "bogofilter") != 0)
 		return cli_usage(cli, "expected bogofilter and a file");
 	in = load_stream(argc, argv, 2, "re", stdin);
 	if (!in)
 		return CLI_FAILED;
-	status = import_bogofilter(cli, in, argv[2]);
+	status = import_bogofilter(cli, in, argv[2], again);
 	if (in != stdin)
 		fclose(in);
 	return status;

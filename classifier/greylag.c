@@ -26,7 +26,7 @@ static const struct cli_command commands[] = {
     {"tokens", cli_tokens, PATHS, "Show the tokens of messages, one a line"},
     {"dump", cli_dump, "[FILE|-]", "Write all that was learned as text"},
     {"load", cli_load, "[FILE|-]", "Add what was dumped"},
-    {"import", cli_import, "bogofilter FILE|-", "Add the word list of another filter"},
+    {"import", cli_import, "bogofilter FILE|- [--again]", "Add the word list of another filter"},
     {"status", cli_status, "[--json]", "Show what was learned, and how well it judges"},
     {"expire", cli_expire, "[--days DAYS]", "Forget words seen once and long ago"},
     {"evaluate", cli_evaluate,

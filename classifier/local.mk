@@ -17,6 +17,7 @@ classifier_libclassify_a_SOURCES = \
 	classifier/fields.c classifier/fields.h \
 	classifier/fisher.c classifier/fisher.h \
 	classifier/html.c classifier/html.h \
+	classifier/imports.c classifier/imports.h \
 	classifier/mbox.c classifier/mbox.h \
 	classifier/message.c classifier/message.h \
 	classifier/mime.c classifier/mime.h \

@@ -603,6 +603,33 @@ if command -v bogofilter >/dev/null && command -v bogoutil >/dev/null; then
 	is $contrary 0 'and never say the contrary'
 	run in_store imported2 import bogofilter - <"$dir/wordlist"
 	is "$status" 0 'from standard input too'
+	in_store imported dump >"$dir/dump.imported"
+	run in_store imported import bogofilter "$dir/wordlist"
+	like "$status $err" \
+		'^3 greylag: this list was imported on 20[0-9-]+: a second time its words would count twice' \
+		'a list counts once'
+	in_store imported dump >"$dir/dump.again"
+	same "$dir/dump.imported" "$dir/dump.again" 'and the second time changes nothing'
+	run in_store imported2 import bogofilter "$dir/wordlist"
+	is "$status" 3 'wherever it is read from'
+	in_store imported3 load "$dir/dump.imported" >"$dir/log"
+	run in_store imported3 import bogofilter "$dir/wordlist"
+	is "$status" 3 'also in a store that a dump was loaded into'
+	run in_store imported3 import bogofilter "$dir/wordlist" --again
+	is "$status" 0 'but with --again it is done'
+	is "$(in_store imported3 dump | awk '$1 == "head" && $2 == 2 { print $3 }')" 50 \
+		'and doubles the counts'
+	{
+		cat "$dir/wordlist"
+		echo 'onemore 1 0 20260101'
+	} >"$dir/wordlist.more"
+	run in_store imported3 import bogofilter "$dir/wordlist.more"
+	is "$status" 0 'another list is another'
+	in_store imported dump | sed 's/^\(import [0-9a-f]* \)01010102/\101010101/' >"$dir/dump.begun"
+	in_store begun load "$dir/dump.begun" >"$dir/log"
+	run in_store begun import bogofilter "$dir/wordlist"
+	like "$status $err" '^3 greylag: the import of this list was begun on .* and did not end' \
+		'one that was cut short is told'
 	run in_store imported status
 	like "$out" 'a word list made from 25 spam, 25 ham' 'status tells of it'
 elif [ "${GREYLAG_SKIP_IS_FAILURE:-}" = yes ]; then

@@ -157,8 +157,8 @@ struct store_options {
  * store, are refused with a message for the postmaster. NULL and an error on failure. */
 struct store *store_open(const struct store_options *options, GError **error);
 
-/* Whether store_open() failed since there is no store yet; and since its file is damaged, or none of
- * a store: waiting does not help then. */
+/* Whether store_open() failed since there is no store yet; and since its file is damaged, or no
+ * store's: waiting does not help then. */
 bool store_is_missing(const GError *error);
 bool store_is_damaged(const GError *error);
 

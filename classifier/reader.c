@@ -2,8 +2,11 @@
 
 #include "classifier/reader.h"
 
+#include <string.h>
+
 #include "classifier/dialogue.h"
 #include "classifier/recall.h"
+#include "classifier/results.h"
 
 struct reader {
 	struct message_options message;
@@ -84,6 +87,7 @@ reader_recall(struct reader *reader, struct reading *reading)
 	dialogue_put(&reading->tokens, recalled.dialogue);
 	reading->dialogue = recalled.dialogue;
 	reading->delivered = recalled.delivered;
+	reading->delivery = (struct delivery_seen){recalled.judged, recalled.score, recalled.time};
 }
 
 void
@@ -101,6 +105,59 @@ reader_read(struct reader *reader, const uint8_t *bytes, size_t length)
 	reader_recall(reader, reading);
 	reader_finish(reader, reading);
 	g_clear_pointer(&reading->message, message_free);
+	return reading;
+}
+
+/* The field that begins at AT with its folded lines ends at END. */
+static bool
+is_trusted_result(const struct reader *reader, const uint8_t *at, const uint8_t *end)
+{
+	static const char name[] = "authentication-results:";
+	const char *value = (const char *)at + strlen(name);
+
+	if ((size_t)(end - at) < strlen(name) ||
+	    g_ascii_strncasecmp((const char *)at, name, strlen(name)) != 0)
+		return false;
+	while (value < (const char *)end && g_ascii_isspace(*value))
+		value++;
+	return results_are_trusted(
+	    value, (size_t)((const char *)end - value), reader->tokens.trusted_authserv_ids);
+}
+
+static const uint8_t *
+field_end(const uint8_t *at, const uint8_t *end)
+{
+	do {
+		const uint8_t *newline = memchr(at, '\n', (size_t)(end - at));
+
+		at = newline ? newline + 1 : end;
+	} while (at < end && (*at == ' ' || *at == '\t'));
+	return at;
+}
+
+struct reading *
+reader_read_sent(struct reader *reader, const struct reading *whole)
+{
+	const struct canonical *c = &whole->message->canonical;
+	struct message_options options = reader->message;
+	g_autoptr(GByteArray) sent = g_byte_array_new();
+	struct reading *reading = g_new0(struct reading, 1);
+	const uint8_t *at = c->bytes, *header = c->bytes + c->header_length;
+
+	while (at < header) {
+		const uint8_t *end = field_end(at, header);
+
+		if (!is_trusted_result(reader, at, end))
+			g_byte_array_append(sent, at, (guint)(end - at));
+		at = end;
+	}
+	g_byte_array_append(sent, header, (guint)(c->length - c->header_length));
+	/* Those fields are out already; one more that says so is the sender's. */
+	options.own_hosts = NULL;
+	reading->message = message_read(sent->data, sent->len, &options);
+	tokens_init(&reading->tokens);
+	tokens_read(&reading->tokens, reading->message, &reader->tokens);
+	reader_finish(reader, reading);
 	return reading;
 }
 

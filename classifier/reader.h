@@ -12,6 +12,7 @@
 #include "classifier/model.h"
 #include "classifier/ngrams.h"
 #include "classifier/tokens.h"
+#include "db/deliveries.h"
 #include "lib/settings.h"
 
 struct reader;
@@ -22,6 +23,11 @@ struct reading {
 	struct features features; /* after the second */
 	uint16_t dialogue;        /* what the bank remembers, see classifier/dialogue.h */
 	bool delivered;           /* the bank remembers its delivery */
+	struct delivery_seen {
+		enum delivery_verdict judged;
+		unsigned score; /* in thousandths */
+		int64_t time;   /* seconds since 1970 */
+	} delivery;
 };
 
 struct bank;
@@ -50,6 +56,10 @@ struct reading *reader_begin(struct reader *reader, const uint8_t *bytes, size_t
 /* Between the two: what the bank remembers, if there is one. */
 void reader_recall(struct reader *reader, struct reading *reading);
 void reader_finish(struct reader *reader, struct reading *reading);
+
+/* Of WHOLE, which has its message, what the sender wrote: without the Received fields of one's own
+ * hosts, trusted Authentication-Results, and what is remembered of the delivery. */
+struct reading *reader_read_sent(struct reader *reader, const struct reading *whole);
 
 /* Gives back what is not needed to judge and learn it, if it will be kept a while. Returns about
  * how many bytes it takes then. */

@@ -31,8 +31,8 @@ recall_free(struct recall *recall)
 
 /* What the registry and the deliveries say. */
 struct look {
-	bool learned, delivered;
-	uint16_t learned_with, delivered_with;
+	struct recalled found;
+	uint16_t delivered_with;
 };
 
 static void
@@ -42,9 +42,9 @@ take_entry(void *context, size_t index G_GNUC_UNUSED, enum store_result result,
 	struct look *look = context;
 	struct model_entry entry;
 
-	look->learned = result == STORE_OK && registry_decode(value, &entry);
-	if (look->learned)
-		look->learned_with = entry.dialogue;
+	look->found.learned = result == STORE_OK && registry_decode(value, &entry);
+	if (look->found.learned)
+		look->found.dialogue = entry.dialogue;
 }
 
 static void
@@ -54,9 +54,13 @@ take_delivery(void *context, size_t index G_GNUC_UNUSED, enum store_result resul
 	struct look *look = context;
 	struct delivery_record record;
 
-	look->delivered = result == STORE_OK && delivery_decode(value, &record);
-	if (look->delivered)
-		look->delivered_with = dialogue_code(&record.greylist);
+	look->found.delivered = result == STORE_OK && delivery_decode(value, &record);
+	if (!look->found.delivered)
+		return;
+	look->delivered_with = dialogue_code(&record.greylist);
+	look->found.judged = record.judged;
+	look->found.score = record.score;
+	look->found.time = record.time;
 }
 
 struct recalled
@@ -74,9 +78,7 @@ recall_message(struct recall *recall, const uint8_t digest[CANONICAL_DIGEST_SIZE
 	store_get(store, STORE_DELIVERIES, key, limit, take_delivery, &look);
 	if (recall->own)
 		store_wait(store);
-	return (struct recalled){
-	    .dialogue = look.learned ? look.learned_with : look.delivered_with,
-	    .learned = look.learned,
-	    .delivered = look.delivered,
-	};
+	if (!look.found.learned)
+		look.found.dialogue = look.delivered_with;
+	return look.found;
 }

@@ -19,9 +19,12 @@ struct recall *recall_new(struct bank *bank);
 void recall_free(struct recall *recall);
 
 struct recalled {
-	uint16_t dialogue; /* dialogue_code() of what greylisting saw; 0 for nothing */
-	bool learned;      /* it is in the registry */
-	bool delivered;    /* a delivery is remembered */
+	uint16_t dialogue;            /* dialogue_code() of what greylisting saw; 0 for nothing */
+	bool learned;                 /* it is in the registry */
+	bool delivered;               /* a delivery is remembered: */
+	enum delivery_verdict judged; /* then */
+	unsigned score;               /* in thousandths */
+	int64_t time;
 };
 
 /* What cannot be read is as not there. */

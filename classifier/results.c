@@ -37,6 +37,13 @@ is_trusted(const char *const *trusted, const char *id, size_t length)
 	return false;
 }
 
+bool
+results_are_trusted(const char *value, size_t length, const char *const *trusted)
+{
+	const char *end = atom_end(value, value + length);
+	return is_trusted(trusted, value, (size_t)(end - value));
+}
+
 /* "dkim=pass", "dkim/1=pass": ";dkim". False for what is too long. */
 static bool
 method_of(const char *word, size_t length, char ret_method[METHOD_MAX])
@@ -79,7 +86,7 @@ results_read(struct results *results, const char *value, size_t length, const ch
 	const char *end = value + length, *p = atom_end(value, end);
 	int comment = 0;
 	bool first = true, skip = true;
-	if (!is_trusted(trusted, value, (size_t)(p - value)))
+	if (!results_are_trusted(value, length, trusted))
 		return;
 	for (; p < end; p++) {
 		/* What a sender chose may stand between quotes, or in a comment. */

@@ -24,4 +24,7 @@ typedef void (*results_fn)(void *context, const char *word, size_t length, bool 
 void results_read(struct results *results, const char *value, size_t length,
     const char *const *trusted, results_fn word, void *context);
 
+/* Whether one of TRUSTED wrote the field. */
+bool results_are_trusted(const char *value, size_t length, const char *const *trusted);
+
 #endif

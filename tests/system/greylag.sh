@@ -379,6 +379,37 @@ like "$out" '^  guaranteed +[1-9][0-9]* +0 ' 'and the words with their counts'
 is "$(g explain --json "$data/spam-new.eml" |
 	json 'd["verdict"], sorted(d["voices"]), any(w["token"] == "guaranteed" for w in d["words"])')" \
 	"spam ['content', 'fisher', 'header', 'raw', 'text', 'words'] True" '--json'
+is "$(g explain --json "$data/spam-new.eml" |
+	json '[abs(w["weight"]) for w in d["words"]] == sorted((abs(w["weight"]) for w in d["words"]), reverse=True)')" \
+	True 'the heaviest word comes first'
+{
+	printf 'Authentication-Results: mx.example.net; dkim=fail header.d=pills.example\n'
+	printf 'Authentication-Results: mx.example.com; dkim=pass header.d=pills.example\n'
+	printf 'Received: from a.b.example (a.b.example [198.51.100.7])\n\tby mx.example.net; D\n'
+	cat "$data/spam-new.eml"
+} >"$dir/handed"
+own='-o classifier.own_hosts=mx.example.net -o classifier.authserv_ids=mx.example.net'
+# shellcheck disable=SC2086
+is "$(g explain --json $own "$dir/handed" | json 'sorted(w["token"] for w in d["words"] if w["dialogue"])')" \
+	"['auth:dkim=fail', 'auth:header.d=pills.example', 'ip:198.51', 'ip:198.51.100', 'ip:198.51.100.7', \
+'rcvd:a.b.example', 'rcvd:b.example', 'rcvd:example.net', 'rcvd:mx.example.net']" \
+	"what one's own hosts wrote is marked"
+# shellcheck disable=SC2086
+run g explain $own "$dir/handed"
+like "$out" '^  auth:dkim=fail .* d$' 'in the text, too'
+like "$out" "^As its sender wrote it, without d: spam, probability 0\.9" 'with what the message is without it'
+run g explain "$dir/handed"
+unlike "$out" ' d$' 'of whom nothing is known nothing is marked'
+# on_terminal COMMAND...: its output where that is a terminal.
+on_terminal() { python3 -c 'import os, pty, sys; sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))' "$@"; }
+escape=$(printf '\033')
+export TERM=xterm
+unset NO_COLOR
+like "$(on_terminal "$greylag" -c "$dir/greylag.conf" -d "$store" explain "$data/spam-new.eml")" \
+	"$escape\[" 'there is colour where a terminal shows it'
+unlike "$(NO_COLOR=1 on_terminal "$greylag" -c "$dir/greylag.conf" -d "$store" explain "$data/spam-new.eml")" \
+	"$escape\[" 'and NO_COLOR is not set'
+unlike "$(g explain "$data/spam-new.eml")" "$escape\[" 'and none elsewhere'
 run g explain "$dir/nowhere"
 is "$status" 3 'explain of what cannot be read fails'
 run g tokens "$data/spam-new.eml"
@@ -696,9 +727,29 @@ like "$status $err" '^3 .*no ham' 'of one class alone it says nothing'
 echo "junk $data/ham-new.eml" >>"$dir/index"
 run g evaluate "$dir/index"
 is "$status" 3 'a bad index is refused'
+for command in evaluate tune; do
+	run g $command
+	like "$status $err" '^64 greylag: no messages were given' "$command without messages is a usage error"
+done
 run g tune --ham "$data/ham" --spam "$data/spam" --chunk 5 --ham-loss 1
 is "$status" 0 'tune exits 0'
 cp "$dir/out" "$dir/tuned.conf"
+counts='ham called spam: [0-9]+ of 25 \([0-9.]+ %\), unsure [0-9]+; spam caught: [0-9]+ of 25'
+like "$out" "^# these cut-offs: $counts" 'tune tells what its cut-offs catch and lose'
+like "$out" "^# those in force: $counts" 'and what those in force do'
+mkdir "$dir/etc"
+printf '# mine\n[classifier]\nspam_cutoff = 0.95 # high\n\n[store]\nmap_size = 1G\n' >"$dir/etc/user.conf"
+run "$greylag" -c "$dir/etc/user.conf" tune --write --ham "$data/ham" --spam "$data/spam" --chunk 5 --ham-loss 1
+like "$status $out" "^# written to $dir/etc/user.conf\$" 'tune --write says where'
+cutoff() { sed -n "s/^$1 = \([0-9.]*\).*/\1/p" "$2"; }
+is "$(cat "$dir/etc/user.conf")" "# mine
+[classifier]
+spam_cutoff = $(cutoff spam_cutoff "$dir/tuned.conf") # high
+ham_cutoff = $(cutoff ham_cutoff "$dir/tuned.conf")
+
+[store]
+map_size = 1G" 'and changes nothing else there'
+is "$(ls "$dir/etc")" user.conf 'nor beside it'
 run "$greylag" -c "$dir/tuned.conf" -d "$store" classify "$data/ham-new.eml"
 is "$status" 1 'and what it prints is a configuration'
 g dump >"$dir/dump.2"
@@ -710,5 +761,33 @@ if [ "$(id -u)" != 0 ]; then
 	is "$status" 0 'a plain user has a store at home'
 	ok 'under XDG_DATA_HOME' test -e "$dir/home/greylag/token.mdb"
 fi
+
+# -- the plain user's configuration --
+user=$(id -u)
+[ "$user" != 0 ] || user=65534
+mkdir "$dir/user"
+cp "$greylag" "$dir/user/greylag"
+cp -R "$data/ham" "$data/spam" "$data/ham-new.eml" "$dir/user"
+[ "$(id -u)" != 0 ] || chown -R $user "$dir/user"
+chmod 711 "$dir"
+# as_user COMMAND...: not as root, at home in $dir/user.
+as_user() {
+	if [ "$(id -u)" = 0 ]; then
+		setpriv --reuid=$user --clear-groups env HOME="$dir/user" XDG_CONFIG_HOME="$dir/user/config" \
+			XDG_DATA_HOME="$dir/user/data" "$@"
+	else
+		env HOME="$dir/user" XDG_CONFIG_HOME="$dir/user/config" XDG_DATA_HOME="$dir/user/data" "$@"
+	fi
+}
+run as_user "$dir/user/greylag" tune --write --ham "$dir/user/ham" --spam "$dir/user/spam" --chunk 5
+like "$status $out" "# written to $dir/user/config/greylag.conf\$" "a plain user's cut-offs are written at home"
+is "$(sed -n 1p "$dir/user/config/greylag.conf")" '[classifier]' 'as a configuration'
+run as_user "$dir/user/greylag" status -d "$dir/user/store"
+like "$out" "^settings .*$dir/user/config/greylag.conf\$" 'which status tells to be in force'
+printf '[classifier]\nspam_cutoff = 2\n' >"$dir/user/config/greylag.conf"
+run as_user "$dir/user/greylag" classify "$dir/user/ham-new.eml"
+like "$status $err" "^3 greylag: $dir/user/config/greylag.conf:2: classifier.spam_cutoff" 'it is read'
+run as_user "$dir/user/greylag" -c "$dir/user/none.conf" classify "$dir/user/ham-new.eml"
+unlike "$err" 'config/greylag.conf' 'but not where another is named'
 
 tap_done

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """One Postfix with greylagd, greylag-milter, OpenDKIM and OpenDMARC (keys and a DNS server of the test's own): what each
 learns of the others, and that no mail is lost whatever is killed."""
-import concurrent.futures, glob, os, re, signal, socket, subprocess, sys, threading, time
+import concurrent.futures, glob, json, os, re, signal, socket, subprocess, sys, threading, time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [HERE, os.path.join(HERE, "postfix")]
@@ -108,11 +108,13 @@ class World:
                 return name + b":" + (b"" if value[:1] == b" " else b" ") + value.rstrip(b"\0").replace(b"\r\n", b"\n") + b"\n" + message
         raise AssertionError(changes)
 
+    @staticmethod
+    def marked(message, mark):
+        """A message of its own."""
+        return b"X-Mark: " + mark.encode() + b"\n" + message.replace(b"Message-ID: <", b"Message-ID: <" + mark.encode(), 1)
+
     def send(self, message, mark=None, **how):
-        """MARK makes it a message of its own."""
-        if mark:
-            message = b"X-Mark: " + mark.encode() + b"\n" + message.replace(b"Message-ID: <", b"Message-ID: <" + mark.encode(), 1)
-        return self.postfix.send(message, **how)
+        return self.postfix.send(self.marked(message, mark) if mark else message, **how)
 
     def through(self, message, mark, **how):
         """A first attempt, which waits, and a retry. The delivered message."""
@@ -175,6 +177,44 @@ def same_message(world):
     tap.equal(wrong, [], f"{len(files)} messages have in the mailbox the digest and the score that they had in the dialogue")
     results = [m for m in delivered if b"header.d=bank.example" in m]
     tap.equal(len(results), 0, "forged Authentication-Results are removed by OpenDKIM")
+
+
+def dialogue(world):
+    """Between the score in the dialogue and that of what the sender wrote there are those tokens that explain marks."""
+    tap = world.tap
+
+    def greylag(store, *argv, **more):
+        done = subprocess.run([GREYLAG, argv[0], "-d", tap.path(store), *OWN, *argv[1:]], capture_output=True, text=True, **more)
+        assert done.returncode in (0, 1, 2), (argv, done)
+        return done.stdout
+
+    # The same was learned, and no delivery is remembered.
+    greylag("bare", "load", "-", input=greylag("store", "dump"))
+    for kind, message, client in (("ham", HAM, "203.0.113.77"), ("spam", SPAM, "198.51.100.77")):
+        mark = f"dialogue-{kind}"
+        copies = {"delivered": world.through(message, mark, address=client, sender=f"a@{mark}.example"),
+                  "sent": world.marked(message, mark)}
+        for name, text in copies.items():
+            with open(tap.path(name), "wb") as f:
+                f.write(text)
+        field = re.search(rb"X-Greylag: (\w+), score=([0-9.]+)", copies["delivered"])
+        here = json.loads(greylag("store", "explain", "--json", tap.path("delivered")))
+        bare = json.loads(greylag("bare", "explain", "--json", tap.path("sent")))
+        tap.equal((here["verdict"], f"{here['score']:.6f}"), (field[1].decode(), field[2].decode()),
+                  f"{kind}: in the mailbox it has the score that it had in the dialogue")
+        tap.ok(here["score"] != bare["score"], "as its sender wrote it, it has another", here["score"])
+        marked = {word["token"] for word in here["words"] if word["dialogue"]}
+        tokens, sent = ({word["token"] for word in known["words"]} for known in (here, bare))
+        tap.equal((tokens - sent, sent - tokens), (marked, set()), "by exactly those tokens that explain marks")
+        tap.ok({"grey:first", "grey:delay-2m", f"ip:{client}", "rcvd:client.example.org"} <= marked,
+               "which are what greylisting saw and what the own host wrote", marked)
+        tap.equal(here["sent"], {name: bare[name] for name in ("verdict", "score", "evidence")},
+                  "and explain tells the score without them, to the last digit")
+        tap.equal([word["token"] for word in bare["words"] if word["dialogue"]], [], "of what its sender wrote none is marked")
+        text = greylag("store", "explain", tap.path("sent"))
+        judged = f"it was {field[1].decode()}, probability {float(field[2]):.3f}."
+        tap.ok(judged in text and "is not in this copy" in text and re.search(r"^  grey:first .* d$", text, re.MULTILINE),
+               "of a copy without the own host's field it tells so, and how it was judged on delivery", text)
 
 
 def correspondents(world):
@@ -444,7 +484,7 @@ def main(tap):
     if not can_run(tap, root=True):
         return
     world = World(tap)
-    cases = [same_message, correspondents, spammers, own_users, signatures, dmarc, codes, killed, hold, corrections]
+    cases = [same_message, dialogue, correspondents, spammers, own_users, signatures, dmarc, codes, killed, hold, corrections]
     for case in cases:
         if not sys.argv[1:] or case.__name__ in sys.argv[1:]:
             began = time.monotonic()

@@ -10,10 +10,14 @@
 
 #define LINE_LENGTH_MAX 4096
 
+/* The origin of a value on the command line. */
+#define OPTION "-o"
+
 struct value {
 	char *text;    /* as it would stand in a file */
 	double number; /* by type: the number, seconds, bytes, mode, index of the choice, 0 or 1 */
 	char **list;
+	char *origin; /* NULL: the default */
 };
 
 struct settings {
@@ -231,6 +235,7 @@ value_copy(struct value *to, const struct value *from)
 {
 	to->text = g_strdup(from->text);
 	to->list = g_strdupv(from->list);
+	to->origin = g_strdup(from->origin);
 	to->number = from->number;
 }
 
@@ -240,6 +245,7 @@ values_clear(struct settings *settings)
 	for (unsigned i = 0; i < SETTING_COUNT; i++) {
 		g_free(settings->values[i].text);
 		g_strfreev(settings->values[i].list);
+		g_free(settings->values[i].origin);
 	}
 }
 
@@ -268,6 +274,43 @@ settings_free(struct settings *settings)
 }
 
 /* -- names -- */
+
+/* ORIGIN is taken. */
+static void
+set_origin(struct settings *settings, enum setting setting, char *origin)
+{
+	g_free(settings->values[setting].origin);
+	settings->values[setting].origin = origin;
+}
+
+const char *
+settings_origin(const struct settings *settings, enum setting setting)
+{
+	return settings->values[setting].origin;
+}
+
+char *
+settings_place(const struct settings *settings, enum setting setting)
+{
+	const struct setting_row *row = &settings_table[setting];
+	const char *origin = settings->values[setting].origin;
+	const char *between = !origin ? "" : strcmp(origin, OPTION) == 0 ? " " : ": ";
+
+	return g_strdup_printf("%s%s%s.%s", origin ? origin : "", between, row->section, row->key);
+}
+
+const char *
+settings_restart(enum setting setting)
+{
+	static const char *const sentences[] = {
+	    [SETTINGS_GREYLAGD] = "A change needs a restart of greylagd.",
+	    [SETTINGS_MILTER] = "A change needs a restart of greylag-milter.",
+	    [SETTINGS_GREYLAGD | SETTINGS_MILTER] =
+		"A change needs a restart of greylagd and greylag-milter.",
+	};
+
+	return sentences[settings_table[setting].restart];
+}
 
 /* How many letters have to be changed, added or dropped (Levenshtein 1966), up to a bound. */
 static unsigned
@@ -339,8 +382,10 @@ settings_assign(struct settings *settings, const char *assignment, GError **erro
 	name = g_strstrip(g_strndup(assignment, (gsize)(equals - assignment)));
 	text = g_strstrip(g_strdup(equals + 1));
 	if (find_setting(name, &setting, error) &&
-	    value_set(&settings->values[setting], setting, text, error))
+	    value_set(&settings->values[setting], setting, text, error)) {
+		set_origin(settings, setting, g_strdup(OPTION));
 		return true;
+	}
 	g_prefix_error(error, "%s: ", name);
 	return false;
 }
@@ -453,6 +498,9 @@ read_assignment(struct reader *reader, char *line)
 	else if (!find_setting(name, &setting, &error) ||
 		 !value_set(&reader->settings->values[setting], setting, text, &error))
 		fault(reader, name, error->message);
+	else
+		set_origin(reader->settings, setting,
+		    g_strdup_printf("%s:%u", reader->path, reader->line));
 }
 
 static void
@@ -520,6 +568,16 @@ settings_read(struct settings *settings, const char *path, GError **error)
 
 /* -- all of them -- */
 
+static bool
+too_short(const struct settings *settings, enum setting setting, enum setting bound, GError **error)
+{
+	g_autofree char *place = settings_place(settings, setting);
+	g_autofree char *name = row_name(&settings_table[bound]);
+
+	g_set_error(error, SETTINGS_ERROR, 0, "%s must be longer than %s", place, name);
+	return false;
+}
+
 bool
 settings_check(const struct settings *settings, GError **error)
 {
@@ -527,16 +585,12 @@ settings_check(const struct settings *settings, GError **error)
 	double window = settings->values[SETTING_GREYLIST_RETRY_WINDOW].number;
 	double lifetime = settings->values[SETTING_GREYLIST_LIFETIME].number;
 
-	if (window <= delay) {
-		g_set_error_literal(error, SETTINGS_ERROR, 0,
-		    "greylist.retry_window must be longer than greylist.delay");
-		return false;
-	}
-	if (lifetime <= window) {
-		g_set_error_literal(error, SETTINGS_ERROR, 0,
-		    "greylist.lifetime must be longer than greylist.retry_window");
-		return false;
-	}
+	if (window <= delay)
+		return too_short(
+		    settings, SETTING_GREYLIST_RETRY_WINDOW, SETTING_GREYLIST_DELAY, error);
+	if (lifetime <= window)
+		return too_short(
+		    settings, SETTING_GREYLIST_LIFETIME, SETTING_GREYLIST_RETRY_WINDOW, error);
 	return true;
 }
 
@@ -661,10 +715,11 @@ settings_print_sample(FILE *out)
 		const struct setting_row *row = &settings_table[i];
 		g_autofree char *allowed = settings_allowed(i);
 		g_autofree char *text = quote(row->default_value);
+		g_autofree char *help = g_strjoin(" ", row->help, settings_restart(i), NULL);
 
 		print_section(out, i);
 		fputc('\n', out);
-		print_comment(out, row->help, 96);
+		print_comment(out, help, 96);
 		if (row->type != SETTING_TYPE_TEXT && row->type != SETTING_TYPE_LIST) {
 			g_autofree char *line = g_strdup_printf("Allowed: %s.", allowed);
 

@@ -110,6 +110,9 @@ enum setting {
 	SETTING_COUNT,
 };
 
+/* The programs that read settings again while they run. */
+enum settings_program { SETTINGS_GREYLAGD = 1, SETTINGS_MILTER = 2 };
+
 struct setting_row {
 	const char *section, *key;
 	enum setting_type type;
@@ -118,6 +121,7 @@ struct setting_row {
 	const char *choices;       /* "enforce observe off", for SETTING_TYPE_CHOICE */
 	const char *default_value; /* as it would stand in the file */
 	const char *help;          /* a sentence or two for the sample file, without newlines */
+	unsigned restart;          /* enum settings_program: those that a change has to restart */
 };
 
 /* The words of SETTING_GREYLIST_MODE, _WHEN and _NULL_SENDER, in the order of their rows. */
@@ -176,6 +180,14 @@ bool settings_on(const struct settings *settings, enum setting setting);
 const char *settings_text(const struct settings *settings, enum setting setting);
 /* NULL-terminated; owned by SETTINGS. */
 const char *const *settings_list(const struct settings *settings, enum setting setting);
+
+/* Where a value came from: "FILE:12" or "-o"; NULL for a default. */
+const char *settings_origin(const struct settings *settings, enum setting setting);
+/* That and the setting's name, as a message begins: "FILE:12: whitelist.clients", "-o
+ * whitelist.clients"; to be freed with g_free(). */
+char *settings_place(const struct settings *settings, enum setting setting);
+/* What a change of the setting has to restart, in a sentence; NULL if a reload will do. */
+const char *settings_restart(enum setting setting);
 
 /* The value as it would stand in a file; to be freed with g_free(). */
 char *settings_format(const struct settings *settings, enum setting setting);

@@ -68,6 +68,25 @@ sed 's/\t[^\t]*, from /\tfrom /; s/\ta whole number from /\tfrom /; s/\ton or of
 sort "$dir/manual" >"$dir/manual.sorted"
 diff "$dir/rows.sorted" "$dir/manual.sorted" >"$dir/wrong"
 none "$dir/wrong" 'greylag.conf(5) has every setting with its default and range, and no other'
+# Lines "section.key TAB sentence" of the settings whose change needs a restart.
+restart='A change needs a restart of greylag[a-z-]*( and greylag-milter)?[.]'
+awk '
+	/^\[/ { section = substr($0, 2, length($0) - 2) }
+	/^$/ { help = "" }
+	/^# / { help = help " " substr($0, 3) }
+	/^#[a-z0-9_]+ =/ {
+		key = substr($0, 2); sub(/ =.*/, "", key)
+		if (match(help, /'"$restart"'/))
+			print section "." key "\t" substr(help, RSTART, RLENGTH)
+		help = ""
+	}' "$dir/sample" >"$dir/restart.rows"
+awk '
+	/^\.Ss \[/ { section = substr($2, 2, length($2) - 2) }
+	/^\.It Ic / { name = section "." $3 }
+	/^'"$restart"'$/ { print name "\t" $0 }' "$man5" >"$dir/restart.manual"
+ok 'there are settings that need a restart' test "$(wc -l <"$dir/restart.rows")" -gt 15
+diff "$dir/restart.rows" "$dir/restart.manual" >"$dir/wrong"
+none "$dir/wrong" 'greylag.conf(5) says of the same settings that a change needs a restart'
 cut -f1 "$dir/rows" >"$dir/order.rows"
 cut -f1 "$dir/manual" >"$dir/order.manual"
 diff "$dir/order.rows" "$dir/order.manual" >"$dir/wrong"
@@ -77,7 +96,8 @@ none "$dir/wrong" 'in the order of the sample file'
 	/=/ { print section "." $1 }' >"$dir/shown"
 diff "$dir/order.rows" "$dir/shown" >"$dir/wrong"
 none "$dir/wrong" '--show-config has the same'
-ok 'the sample file is a configuration' "$daemon" -c "$dir/sample" -o policy.user= --check-config
+ok 'the sample file is a configuration' "$daemon" -c "$dir/sample" -o policy.user= \
+	-o "store.uri=lmdb:$dir/store" --check-config
 cmp -s "$dir/sample" "$build/greylag.conf.sample"
 is $? 0 'and is what is installed'
 

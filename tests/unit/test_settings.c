@@ -400,9 +400,9 @@ test_check(void)
 	static const struct {
 		const char *text, *message;
 	} rows[] = {
-	    {"[greylist]\ndelay = 1h\nretry_window = 1h\n", "greylist.retry_window"},
+	    {"[greylist]\ndelay = 1h\nretry_window = 1h\n", ":3: greylist.retry_window must"},
 	    {"[greylist]\ndelay = 1h\nretry_window = 3601s\n", NULL},
-	    {"[greylist]\nretry_window = 2d\nlifetime = 2d\n", "greylist.lifetime"},
+	    {"[greylist]\nretry_window = 2d\nlifetime = 2d\n", ":3: greylist.lifetime must"},
 	    {"[greylist]\nretry_window = 2d\nlifetime = 3d\n", NULL},
 	    {"", NULL},
 	};
@@ -413,9 +413,45 @@ test_check(void)
 
 		g_assert_cmpint(settings_check(settings, &error), ==, rows[i].message == NULL);
 		if (rows[i].message)
-			g_assert_true(g_str_has_prefix(error->message, rows[i].message));
+			g_assert_nonnull(strstr(error->message, rows[i].message));
 		settings_free(settings);
 	}
+}
+
+static void
+test_origin(void)
+{
+	struct settings *settings = parsed("[greylist]\n\ndelay = 2m\nmode = off\n");
+	g_autofree char *by_file = NULL, *by_option = NULL, *by_default = NULL;
+
+	g_assert_true(settings_assign(settings, "greylist.mode=observe", NULL));
+	/* A reading over it keeps what it does not change. */
+	g_assert_true(settings_parse(settings, "other", "[log]\n", 6, NULL));
+	by_file = settings_place(settings, SETTING_GREYLIST_DELAY);
+	by_option = settings_place(settings, SETTING_GREYLIST_MODE);
+	by_default = settings_place(settings, SETTING_GREYLIST_TEXT);
+	g_assert_true(g_str_has_suffix(by_file, ":3: greylist.delay"));
+	g_assert_cmpstr(by_option, ==, "-o greylist.mode");
+	g_assert_cmpstr(by_default, ==, "greylist.text");
+	g_assert_null(settings_origin(settings, SETTING_GREYLIST_TEXT));
+	settings_free(settings);
+}
+
+/* What a running program has opened, or has become. */
+static void
+test_restart(void)
+{
+	static const enum setting daemons[] = {SETTING_STORE_URI, SETTING_POLICY_LISTEN,
+	    SETTING_POLICY_SOCKET_MODE, SETTING_HTTP_SOCKET_MODE};
+
+	for (size_t i = 0; i < G_N_ELEMENTS(daemons); i++)
+		g_assert_cmpuint(settings_row(daemons[i])->restart, ==, SETTINGS_GREYLAGD);
+	g_assert_cmpuint(settings_row(SETTING_MILTER_LISTEN)->restart, ==, SETTINGS_MILTER);
+	g_assert_cmpuint(
+	    settings_row(SETTING_POLICY_USER)->restart, ==, SETTINGS_GREYLAGD | SETTINGS_MILTER);
+	g_assert_null(settings_restart(SETTING_GREYLIST_DELAY));
+	g_assert_nonnull(
+	    strstr(settings_restart(SETTING_LOG_LEVEL), "greylagd and greylag-milter"));
 }
 
 static void
@@ -486,7 +522,7 @@ test_load(void)
 	g_assert_null(settings_load(path, bad, &worse));
 	g_assert_true(g_str_has_prefix(worse->message, "greylist.delay: \"25h\""));
 	g_assert_null(settings_load(path, unchecked, &check));
-	g_assert_true(g_str_has_prefix(check->message, "greylist.retry_window must"));
+	g_assert_true(g_str_has_prefix(check->message, "-o greylist.retry_window must"));
 	g_unlink(path);
 	g_rmdir(folder);
 }
@@ -506,6 +542,8 @@ main(int argc, char **argv)
 	g_test_add_func("/settings/hostile-bytes-are-faults-of-their-line", test_hostile_bytes);
 	g_test_add_func("/settings/bad-file-changes-nothing", test_failure_changes_nothing);
 	g_test_add_func("/settings/check-sees-what-no-row-can", test_check);
+	g_test_add_func("/settings/value-knows-where-it-came-from", test_origin);
+	g_test_add_func("/settings/row-says-what-a-change-restarts", test_restart);
 	g_test_add_func("/settings/what-is-printed-reads-the-same", test_round_trip);
 	g_test_add_func("/settings/sample-file-uncommented-is-the-defaults", test_sample);
 	g_test_add_func("/settings/option-wins-over-file-over-default", test_load);

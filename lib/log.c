@@ -4,10 +4,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <syslog.h>
 #include <time.h>
 #include <unistd.h>
@@ -33,6 +36,7 @@ static struct {
 	_Atomic(enum log_level) level; /* read without the lock, to drop lines cheaply */
 	char *program, *path;
 	int fd;
+	bool journal; /* lines begin with their level */
 	size_t used;
 	char buffer[BUFFER_SIZE];
 	time_t stamp_second;
@@ -93,6 +97,34 @@ append(const char *text, size_t length)
 	state.used += length;
 }
 
+/* Standard error is the journal: systemd tells by device and inode which stream it has connected,
+ * since it may be redirected later (systemd.exec(5), $JOURNAL_STREAM). */
+static bool
+is_journal(void)
+{
+	const char *stream = getenv("JOURNAL_STREAM");
+	uintmax_t device, inode;
+	struct stat st;
+
+	return stream && sscanf(stream, "%ju:%ju", &device, &inode) == 2 &&
+	       fstat(STDERR_FILENO, &st) == 0 && st.st_dev == device && st.st_ino == inode;
+}
+
+const char *
+log_error_prefix(void)
+{
+	return is_journal() ? "<3>" : "";
+}
+
+/* As of sd-daemon(3); the levels are those of syslog(3). */
+static void
+append_level(enum log_level level)
+{
+	const char prefix[] = {'<', (char)('0' + syslog_levels[level]), '>'};
+
+	append(prefix, sizeof prefix);
+}
+
 /* To standard error without a time, which the journal adds itself; to a file with it. */
 static void
 put_line(enum log_level level, const char *text, size_t length)
@@ -111,6 +143,8 @@ put_line(enum log_level level, const char *text, size_t length)
 		append(now, strlen(now));
 		append(" ", 1);
 	}
+	if (state.journal)
+		append_level(level);
 	if (state.program) {
 		append(state.program, strlen(state.program));
 		append(": ", 2);
@@ -153,6 +187,7 @@ log_open(const char *program, const char *target, enum log_level level, GError *
 	state.program = g_strndup(program, 64);
 	state.path = kind == TARGET_FILE ? g_strdup(target) : NULL;
 	state.target = kind;
+	state.journal = kind == TARGET_STDERR && is_journal();
 	state.level = level;
 	state.fd = fd;
 	if (kind == TARGET_SYSLOG)
@@ -201,6 +236,7 @@ log_close(void)
 	g_clear_pointer(&state.program, g_free);
 	g_clear_pointer(&state.path, g_free);
 	state.target = TARGET_STDERR;
+	state.journal = false;
 	state.fd = STDERR_FILENO;
 	memset(state.kinds, 0, sizeof state.kinds);
 	pthread_mutex_unlock(&state.lock);

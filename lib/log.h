@@ -25,11 +25,16 @@ enum log_level {
  * Opens the log of PROGRAM. TARGET is "stderr", "syslog" (facility mail), "none", or a file's
  * absolute path, to which is appended; log_reopen() opens that file again after a rotation.
  * Lines above LEVEL are dropped. Before log_open() lines go to standard error.
+ * Where standard error is systemd's journal, lines begin with their level as of sd-daemon(3), so
+ * that "journalctl -p err" finds errors.
  */
 bool log_open(const char *program, const char *target, enum log_level level, GError **error);
 bool log_reopen(GError **error);
 void log_flush(void);
 void log_close(void);
+
+/* The prefix of an error line on standard error: "<3>" in the journal, else "". */
+const char *log_error_prefix(void);
 
 /* A free text line for people, printf-style. Control characters in it are escaped. */
 void log_line(enum log_level level, const char *format, ...) G_GNUC_PRINTF(2, 3);

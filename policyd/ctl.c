@@ -6,6 +6,9 @@
 #include <stdarg.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
+
+#include "policyd/privileges.h"
 
 /* -- errors -- */
 
@@ -121,6 +124,27 @@ ctl_read_rules(struct ctl *ctl, GError **error)
 	return ctl->rules != NULL;
 }
 
+/* Root would make a store that the daemon cannot read: the folder is its user's, or not made. */
+static bool
+make_folder(const struct settings *settings, GError **error)
+{
+	const char *uri = settings_text(settings, SETTING_STORE_URI);
+	struct identity identity;
+	bool made;
+
+	if (geteuid() != 0 || !privileges_would_make(uri))
+		return true;
+	if (!identity_find(settings_text(settings, SETTING_POLICY_USER), &identity, error)) {
+		g_prefix_error(error,
+		    "no store is made in %s, since nobody else could read it: policy.user: ",
+		    uri + strlen("lmdb:"));
+		return false;
+	}
+	made = privileges_make_folder(uri, &identity, error);
+	identity_clear(&identity);
+	return made;
+}
+
 bool
 ctl_open(struct ctl *ctl, enum ctl_access access, GError **error)
 {
@@ -137,7 +161,7 @@ ctl_open(struct ctl *ctl, enum ctl_access access, GError **error)
 	};
 	g_autoptr(GError) wrong = NULL;
 
-	if (!store_become_owner(options.uri, error))
+	if ((options.create && !make_folder(s, error)) || !store_become_owner(options.uri, error))
 		return false;
 	ctl->store = store_open(&options, &wrong);
 	if (!ctl->store) {

@@ -17,7 +17,8 @@
 
 #define CTL_ERROR (g_quark_from_static_string("greylagctl"))
 
-enum ctl_error { CTL_FAILED = 1, CTL_USAGE = 2 }; /* exit statuses, too */
+/* Exit statuses, too; but "status" has those of monitoring (policyd/ctl_life.h). */
+enum ctl_error { CTL_FAILED = 1, CTL_USAGE = 2 };
 
 struct ctl;
 
@@ -36,6 +37,7 @@ struct ctl {
 	struct rules *rules; /* by ctl_read_rules() */
 	struct store *store; /* by ctl_open() */
 	int64_t now;
+	int status; /* the exit status of a command that did what it should, and has more to say */
 };
 
 bool ctl_list(struct ctl *ctl, int argc, char **argv, GError **error);
@@ -71,7 +73,8 @@ bool ctl_parse(struct ctl *ctl, const GOptionEntry *entries, int minimum, int ma
 
 bool ctl_read_rules(struct ctl *ctl, GError **error);
 
-/* Becomes the store's owner, then opens it. Other files are to be opened before. */
+/* Becomes the store's owner, then opens it. Other files are to be opened before. A folder that root
+ * makes for it is the daemon's user's. */
 enum ctl_access { CTL_READ, CTL_WRITE };
 bool ctl_open(struct ctl *ctl, enum ctl_access access, GError **error);
 

@@ -1,7 +1,6 @@
 #include "config.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -12,7 +11,6 @@
 #include "policyd/client.h"
 #include "policyd/ctl.h"
 #include "policyd/domains.h"
-#include "policyd/pidfile.h"
 #include "policyd/tally.h"
 #include "policyd/triplet.h"
 
@@ -181,25 +179,5 @@ ctl_backup(struct ctl *ctl, int argc, char **argv, GError **error)
 	    !copy_store(ctl, argv[1], made, error))
 		return false;
 	printf("%s is a copy of the store, to be opened as lmdb:%s\n", argv[1], argv[1]);
-	return true;
-}
-
-/* -- reload -- */
-
-/* A bad configuration is told here, where someone reads it, and not only in the daemon's log. */
-bool
-ctl_reload(struct ctl *ctl, int argc, char **argv, GError **error)
-{
-	pid_t pid;
-
-	if (!ctl_parse(ctl, NULL, 0, 0, &argc, &argv, error) || !ctl_read_rules(ctl, error))
-		return false;
-	pid = pidfile_find("greylagd", settings_text(ctl->settings, SETTING_STORE_URI), error);
-	if (!pid)
-		return false;
-	if (kill(pid, SIGHUP) != 0)
-		return ctl_fail(
-		    error, "cannot signal process %ld: %s", (long)pid, g_strerror(errno));
-	printf("greylagd (process %ld) reads its configuration again\n", (long)pid);
 	return true;
 }

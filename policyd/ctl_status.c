@@ -1,9 +1,12 @@
 #include "config.h"
 
+#include <jansson.h>
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "policyd/ctl.h"
+#include "policyd/ctl_life.h"
 #include "policyd/http_stats.h"
 #include "policyd/view.h"
 
@@ -194,7 +197,7 @@ print_store(const struct view *view)
 
 	printf("store %s (%s), %.1f MB: %s\n", settings_text(view->settings, SETTING_STORE_URI),
 	    store->driver, (double)store->bytes_used / (1024 * 1024),
-	    view->problem ? view->problem : "answers");
+	    view->problem ? view->problem : "can be read");
 	if (view->disk.known)
 		printf("disk: %.1f of %.1f GB free\n", (double)view->disk.free / (1 << 30),
 		    (double)view->disk.total / (1 << 30));
@@ -235,13 +238,27 @@ print_text(const struct view *view, bool fallback_answers)
 	print_classifier(view, &spans);
 }
 
+/* VIEW may be NULL: what runs is known where the store cannot be read. */
 static void
-print_json(const struct view *view, bool fallback_answers G_GNUC_UNUSED)
+print_json(const struct view *view, const struct life *life)
 {
 	g_autoptr(GString) out = g_string_new(NULL);
+	json_t *root = NULL;
+	char *dump;
 
-	http_stats_render_stored(view, "greylagctl", out);
-	fputs(out->str, stdout);
+	if (view) {
+		http_stats_render_stored(view, "greylagctl", out);
+		root = json_loads(out->str, 0, NULL);
+	}
+	if (!root)
+		root =
+		    json_pack("{s:i, s:s}", "version", HTTP_STATS_VERSION, "program", "greylagctl");
+	json_object_set_new(root, "programs", life_json(life));
+	json_object_set_new(root, "status", json_integer(life_status(life)));
+	dump = json_dumps(root, JSON_INDENT(1) | JSON_REAL_PRECISION(10));
+	puts(dump);
+	free(dump);
+	json_decref(root);
 }
 
 /* The server, or what stands in for it as long as nobody reaches it. */
@@ -265,26 +282,28 @@ open_what_answers(struct ctl *ctl, bool *ret_fallback, GError **error)
 	return true;
 }
 
-bool
-ctl_status(struct ctl *ctl, int argc, char **argv, GError **error)
+static bool
+can_read(struct ctl *ctl, GError **error)
 {
-	gboolean json = FALSE;
-	const GOptionEntry entries[] = {
-	    {"json", 0, 0, G_OPTION_ARG_NONE, &json, "Print JSON", NULL},
-	    G_OPTION_ENTRY_NULL,
-	};
-	struct view_stored sources = {0};
 	struct store_status status;
+	enum store_result result = store_status(ctl->store, &status);
+
+	return result == STORE_OK || ctl_store_fail(error, result);
+}
+
+static bool
+show_store(struct ctl *ctl, const struct life *life, bool json, GError **error)
+{
+	struct view_stored sources = {0};
 	enum store_result result;
 	g_autofree struct view *view = NULL;
 	bool fallback;
 
-	if (!ctl_parse(ctl, entries, 0, 0, &argc, &argv, error) ||
-	    !open_what_answers(ctl, &fallback, error))
+	if (!open_what_answers(ctl, &fallback, error) || !can_read(ctl, error)) {
+		if (json)
+			print_json(NULL, life);
 		return false;
-	result = store_status(ctl->store, &status);
-	if (result != STORE_OK)
-		return ctl_store_fail(error, result);
+	}
 	sources = (struct view_stored){
 	    .settings = ctl->settings,
 	    .store = ctl->store,
@@ -294,11 +313,38 @@ ctl_status(struct ctl *ctl, int argc, char **argv, GError **error)
 	};
 	view = g_new(struct view, 1);
 	view_take_stored(&sources, ctl->now, view);
-	(json ? print_json : print_text)(view, fallback);
+	if (json)
+		print_json(view, life);
+	else
+		print_text(view, fallback);
 	result = series_result(sources.series);
 	view_clear(view);
 	learned_free(sources.learned);
 	series_free(sources.series);
 	series_free(sources.verdicts);
 	return result == STORE_OK || ctl_store_fail(error, result);
+}
+
+/* What mail experiences comes first, and from those who know it: the store tells of the past. */
+bool
+ctl_status(struct ctl *ctl, int argc, char **argv, GError **error)
+{
+	gboolean json = FALSE;
+	const GOptionEntry entries[] = {
+	    {"json", 0, 0, G_OPTION_ARG_NONE, &json, "Print JSON", NULL},
+	    G_OPTION_ENTRY_NULL,
+	};
+	struct life life;
+	bool good;
+
+	if (!ctl_parse(ctl, entries, 0, 0, &argc, &argv, error))
+		return false;
+	life_take(ctl->settings, &life);
+	ctl->status = life_status(&life);
+	if (!json)
+		life_print(&life);
+	fflush(stdout);
+	good = show_store(ctl, &life, json, error);
+	life_clear(&life);
+	return good;
 }

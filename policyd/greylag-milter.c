@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -49,11 +50,23 @@
  */
 #define OPEN_TRIES 20
 
+/* What a child tells of itself: written at once, so that it comes whole (pipe(7), PIPE_BUF). */
+struct report {
+	enum condition condition;
+	char reason[sizeof((struct runstate){0}.reason)];
+};
+
+/* That there is a report; libmilter has use of its own for SIGUSR1. */
+#define SIGNAL_REPORT SIGUSR2
+
 struct child {
-	pid_t pid; /* 0: none */
-	int word;  /* the pipe to it; it stops when this is closed */
+	pid_t pid;  /* 0: none */
+	int word;   /* the pipe to it; it stops when this is closed */
+	int report; /* the pipe from it */
 	int64_t began;
 };
+
+#define NO_CHILD ((struct child){.word = -1, .report = -1})
 
 struct master {
 	struct program program;
@@ -61,6 +74,7 @@ struct master {
 	unsigned failures; /* children, one after the other, that came to their end by themselves */
 	unsigned patience; /* of the present child */
 	atomic_uint *perils; /* shared with the children: see milter.h */
+	bool opened;         /* its socket */
 	bool stopping;
 };
 
@@ -68,7 +82,7 @@ struct master {
 
 struct service {
 	struct milter_service *service;
-	int word;
+	int word, report;
 	GMutex ending; /* whoever ends the process has it */
 };
 
@@ -108,14 +122,28 @@ obey(gpointer data)
 	end(s, EXIT_SUCCESS);
 }
 
+/* A report that finds no room is one that nobody has read for long: the master has other worries.
+ */
+static void
+tell_master(void *context, enum condition condition, const char *reason)
+{
+	const struct service *s = context;
+	struct report report = {.condition = condition};
+
+	g_strlcpy(report.reason, reason, sizeof report.reason);
+	if (write(s->report, &report, sizeof report) == (ssize_t)sizeof report)
+		kill(getppid(), SIGNAL_REPORT);
+}
+
 static G_GNUC_NORETURN void
-serve(const struct master *m, int word)
+serve(const struct master *m, int word, int report)
 {
 	const struct settings *settings = m->program.settings;
 	size_t message = (size_t)settings_number(settings, SETTING_CLASSIFIER_MAX_MESSAGE);
 	struct milter_budget budget = {
 	    .limit = (size_t)settings_number(settings, SETTING_MILTER_MAX_MEMORY)};
 	static struct service s; /* of the threads, too */
+	const struct milter_listener listener = {.tell = tell_master, .context = &s};
 	bool served;
 	struct milter_options options = {
 	    .max_connections = (unsigned)settings_number(settings, SETTING_MILTER_MAX_CONNECTIONS),
@@ -127,8 +155,9 @@ serve(const struct master *m, int word)
 	};
 
 	s.word = word;
+	s.report = report;
 	g_mutex_init(&s.ending);
-	s.service = milter_service_new(settings, m->program.rules, m->patience);
+	s.service = milter_service_new(settings, m->program.rules, m->patience, &listener);
 	options.context = s.service;
 	g_thread_unref(g_thread_new("obey", obey, &s));
 	/* True once somebody has told this process to stop, not the master. */
@@ -139,41 +168,108 @@ serve(const struct master *m, int word)
 /* -- the master -- */
 
 static void
+close_end(int *end)
+{
+	if (*end >= 0)
+		close(*end);
+	*end = -1;
+}
+
+/* The child stops by that, or with WORD_LEAVE in the pipe leaves. */
+static void
 close_word(struct child *child)
 {
-	if (child->word >= 0)
-		close(child->word);
-	child->word = -1;
+	close_end(&child->word);
+}
+
+static void
+forget_child(struct child *child)
+{
+	close_end(&child->word);
+	close_end(&child->report);
+	*child = NO_CHILD;
+}
+
+/* Two pipes; on failure none is left. */
+static bool
+open_pipes(int ret_word[2], int ret_report[2])
+{
+	int word[2], report[2];
+
+	if (pipe2(word, O_CLOEXEC) != 0)
+		return false;
+	if (pipe2(report, O_CLOEXEC | O_NONBLOCK) != 0) {
+		close(word[0]);
+		close(word[1]);
+		return false;
+	}
+	memcpy(ret_word, word, sizeof word);
+	memcpy(ret_report, report, sizeof report);
+	return true;
 }
 
 static bool
 start_child(struct master *m)
 {
-	int ends[2];
+	int word[2], report[2];
 	pid_t pid;
 
 	log_flush();
-	if (pipe(ends) != 0)
+	if (!open_pipes(word, report))
 		return false;
-	fcntl(ends[0], F_SETFD, FD_CLOEXEC);
-	fcntl(ends[1], F_SETFD, FD_CLOEXEC);
 	pid = fork();
 	if (pid == 0) {
 		/* A terminal's Ctrl-C is the master's affair. */
 		setpgid(0, 0);
-		close(ends[1]);
-		close_word(&m->child);
-		close_word(&m->leaving);
+		close(word[1]);
+		close(report[0]);
+		forget_child(&m->child);
+		forget_child(&m->leaving);
 		program_release_pid_file(&m->program);
-		serve(m, ends[0]);
+		serve(m, word[0], report[1]);
 	}
-	close(ends[0]);
+	close(word[0]);
+	close(report[1]);
 	if (pid < 0) {
-		close(ends[1]);
+		close(word[1]);
+		close(report[0]);
 		return false;
 	}
-	m->child = (struct child){.pid = pid, .word = ends[1], .began = g_get_monotonic_time()};
+	m->child = (struct child){
+	    .pid = pid, .word = word[1], .report = report[0], .began = g_get_monotonic_time()};
 	return true;
+}
+
+static void
+tell(struct master *m, enum condition condition, const char *reason)
+{
+	program_tell(&m->program, condition, g_get_real_time() / G_USEC_PER_SEC, reason);
+}
+
+static void
+try_to_start_child(struct master *m)
+{
+	g_autofree char *reason = NULL;
+
+	if (start_child(m))
+		return;
+	reason = g_strdup_printf("no process can be started: %s", g_strerror(errno));
+	log_limited(LOG_LEVEL_ERROR, "process", "%s", reason);
+	tell(m, CONDITION_UNJUDGED, reason);
+}
+
+/* The present child's last word counts. */
+static void
+hear_child(struct master *m)
+{
+	struct report report;
+	bool heard = false;
+
+	while (m->child.report >= 0 &&
+	       read(m->child.report, &report, sizeof report) == (ssize_t)sizeof report)
+		heard = true;
+	if (heard)
+		tell(m, report.condition, report.reason);
 }
 
 /* The present child leaves, when its connections are over, for one by the new settings. */
@@ -183,13 +279,12 @@ replace_child(struct master *m)
 	const char word = WORD_LEAVE;
 
 	if (m->leaving.pid)
-		close_word(&m->leaving);
+		forget_child(&m->leaving);
 	m->leaving = m->child;
-	m->child = (struct child){.word = -1};
+	m->child = NO_CHILD;
 	if (m->leaving.pid && write(m->leaving.word, &word, 1) != 1)
 		close_word(&m->leaving);
-	if (!start_child(m))
-		log_line(LOG_LEVEL_ERROR, "cannot start a process: %s", g_strerror(errno));
+	try_to_start_child(m);
 }
 
 /* What is new in the program is for a new child, which may use the store again. */
@@ -223,8 +318,7 @@ child_ended(struct master *m, int status)
 {
 	int64_t lived = (g_get_monotonic_time() - m->child.began) / G_USEC_PER_SEC;
 
-	close_word(&m->child);
-	m->child = (struct child){.word = -1};
+	forget_child(&m->child);
 	if (m->stopping)
 		return;
 	if (WIFEXITED(status) && WEXITSTATUS(status) == EXIT_SUCCESS) {
@@ -239,8 +333,7 @@ child_ended(struct master *m, int status)
 	    WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status), lived, m->patience);
 	if (lived == 0)
 		g_usleep(RESTART_PAUSE);
-	if (!start_child(m))
-		log_line(LOG_LEVEL_ERROR, "cannot start a process: %s", g_strerror(errno));
+	try_to_start_child(m);
 }
 
 static void
@@ -253,8 +346,7 @@ reap(struct master *m)
 		if (pid == m->child.pid) {
 			child_ended(m, status);
 		} else if (pid == m->leaving.pid) {
-			close_word(&m->leaving);
-			m->leaving = (struct child){.word = -1};
+			forget_child(&m->leaving);
 		}
 	}
 }
@@ -276,8 +368,10 @@ run(struct master *m, const sigset_t *signals)
 			program_reload(&m->program, apply, m);
 		else if (signal == SIGCHLD)
 			reap(m);
+		else if (signal == SIGNAL_REPORT)
+			hear_child(m);
 		if (!m->child.pid && !m->stopping)
-			start_child(m);
+			try_to_start_child(m);
 		if (interval)
 			program_notify("WATCHDOG=1");
 		log_flush();
@@ -323,6 +417,7 @@ static bool
 prepare(struct master *m, GError **error)
 {
 	const struct settings *settings = m->program.settings;
+	const char *const addresses[] = {settings_text(settings, SETTING_MILTER_LISTEN), NULL};
 
 	signal(SIGPIPE, SIG_IGN);
 	if (!program_open_log(&m->program, settings_text(settings, SETTING_LOG_TARGET), error))
@@ -333,8 +428,9 @@ prepare(struct master *m, GError **error)
 	    (unsigned)settings_number(settings, SETTING_MILTER_MAX_CONNECTIONS) + OTHER_FILES);
 	if (!open_socket(m, error))
 		return false;
-	if (!privileges_drop(settings_text(settings, SETTING_POLICY_USER),
-		settings_text(settings, SETTING_STORE_URI), "", error))
+	m->opened = true;
+	program_warn_of_obstacles(addresses, SETTING_MILTER_SOCKET_MODE);
+	if (!program_drop(&m->program, "", true, error))
 		return false;
 	return program_detach(&m->program, error);
 }
@@ -351,6 +447,7 @@ supervise(struct master *m, GError **error)
 	sigaddset(&signals, SIGINT);
 	sigaddset(&signals, SIGHUP);
 	sigaddset(&signals, SIGCHLD);
+	sigaddset(&signals, SIGNAL_REPORT);
 	m->perils = mmap(
 	    NULL, sizeof *m->perils, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (m->perils == MAP_FAILED) {
@@ -370,6 +467,7 @@ supervise(struct master *m, GError **error)
 	run(m, &signals);
 	program_notify("STOPPING=1");
 	milter_close(address);
+	m->opened = false;
 	stop_children(m, &signals);
 	return true;
 }
@@ -377,25 +475,25 @@ supervise(struct master *m, GError **error)
 int
 main(int argc, char **argv)
 {
-	static const enum setting fixed[] = {SETTING_MILTER_LISTEN, SETTING_MILTER_SOCKET_MODE,
-	    SETTING_POLICY_USER, SETTING_LOG_TARGET, SETTING_LOG_LEVEL};
 	struct master m = {
 	    .program = {.name = "greylag-milter",
 		.purpose = "- spam filter for Postfix",
-		.fixed = fixed,
-		.n_fixed = G_N_ELEMENTS(fixed)},
-	    .child = {.word = -1},
-	    .leaving = {.word = -1},
+		.which = SETTINGS_MILTER,
+		.listens = true},
+	    .child = NO_CHILD,
+	    .leaving = NO_CHILD,
 	};
 	g_autoptr(GError) error = NULL;
 	int status = EXIT_SUCCESS;
 
 	if (program_parse(&m.program, NULL, NULL, argc, argv, &status)) {
-		if (program_load(&m.program, &error) && !program_print(&m.program) &&
-		    prepare(&m, &error))
+		if (program_load(&m.program, &error) && !program_print(&m.program, &error) &&
+		    program_check(&m.program, &error) && prepare(&m, &error))
 			supervise(&m, &error);
 		if (error)
 			status = program_fail(&m.program, error);
+		if (m.opened)
+			milter_close(settings_text(m.program.settings, SETTING_MILTER_LISTEN));
 	}
 	program_free(&m.program);
 	return status;

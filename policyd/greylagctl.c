@@ -10,9 +10,11 @@
 
 #include "lib/log.h"
 #include "policyd/ctl.h"
+#include "policyd/ctl_life.h"
 
 static const struct ctl_command commands[] = {
-    {"status", ctl_status, "[--json]", "Show records, size and the last hours' decisions"},
+    {"status", ctl_status, "[--json]",
+	"Show what mail experiences, records, size and the last hours' decisions"},
     {"list", ctl_list,
 	"[--client CLIENT] [--sender SENDER] [--recipient RECIPIENT] [--state STATE] "
 	"[--clients | --allowed] [--json]",
@@ -38,7 +40,8 @@ static const struct ctl_command commands[] = {
 	"Show what greylisting did against what became of the mail, and whether it pays"},
     {"check", ctl_check, "", "Check the integrity of the store and of every record"},
     {"backup", ctl_backup, "FILE", "Make a copy of the store while it is in use"},
-    {"reload", ctl_reload, "", "Have the running greylagd read its configuration again"},
+    {"reload", ctl_reload, "",
+	"Have greylagd and greylag-milter read their configuration again, and tell their answers"},
 };
 
 static const struct ctl_command *
@@ -97,15 +100,18 @@ flush_output(GError **error)
 	return ctl_fail(error, "cannot write to standard output");
 }
 
+/* Of "status" 2 says that mail is let in, so wrong usage must be something else. */
 static int
-exit_status(const GError *error)
+exit_status(const struct ctl *ctl, const GError *error)
 {
+	bool monitors = ctl->command && ctl->command->run == ctl_status;
+
 	if (!error)
-		return 0;
+		return ctl->status;
 	fprintf(stderr, "greylagctl: %s\n", error->message);
-	return error->domain == G_OPTION_ERROR || g_error_matches(error, CTL_ERROR, CTL_USAGE)
-		   ? CTL_USAGE
-		   : CTL_FAILED;
+	if (error->domain == G_OPTION_ERROR || g_error_matches(error, CTL_ERROR, CTL_USAGE))
+		return monitors ? LIFE_UNKNOWN : CTL_USAGE;
+	return MAX(ctl->status, CTL_FAILED);
 }
 
 int
@@ -132,5 +138,5 @@ main(int argc, char **argv)
 	g_strfreev(ctl.assignments);
 	g_free(ctl.config);
 	log_close();
-	return exit_status(error);
+	return exit_status(&ctl, error);
 }

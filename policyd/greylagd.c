@@ -25,6 +25,9 @@
 /* How long a stop may take before the connections that are left are cut. */
 #define DRAIN_SECONDS 5.0
 
+/* How often it is looked at what mail experiences. */
+#define LOOK_INTERVAL 1.0
+
 struct daemon {
 	struct program program;
 	gboolean stdio, sample_config;
@@ -40,7 +43,7 @@ struct daemon {
 	struct ev_loop *loop;
 	struct ev_signal on_term, on_int, on_hup;
 	struct ev_prepare on_turn;
-	struct ev_timer watchdog, drain_limit;
+	struct ev_timer watchdog, drain_limit, look;
 	bool stopping;
 };
 
@@ -96,6 +99,17 @@ set_cache(const struct daemon *d)
 	policy_set_cache(d->policy, (unsigned)entries, settings_number(s, SETTING_STORE_CACHE_TTL));
 }
 
+/* What mail experiences is told where it changes. */
+static void
+tell(struct daemon *d)
+{
+	const char *reason;
+	int64_t since;
+	enum condition condition = keeper_condition(d->keeper, &since, &reason);
+
+	program_tell(&d->program, condition, since, reason);
+}
+
 static void
 apply(void *context)
 {
@@ -107,6 +121,7 @@ apply(void *context)
 	server_set_options(d->server, &options);
 	if (d->http)
 		http_set_settings(d->http, d->program.settings);
+	tell(d);
 }
 
 /* -- events -- */
@@ -117,6 +132,12 @@ on_reload(struct ev_loop *loop G_GNUC_UNUSED, struct ev_signal *watcher, int eve
 	struct daemon *d = watcher->data;
 
 	program_reload(&d->program, apply, d);
+}
+
+static void
+on_look(struct ev_loop *loop G_GNUC_UNUSED, struct ev_timer *timer, int events G_GNUC_UNUSED)
+{
+	tell(timer->data);
 }
 
 static void
@@ -157,6 +178,15 @@ on_watchdog(struct ev_loop *loop G_GNUC_UNUSED, struct ev_timer *timer G_GNUC_UN
 }
 
 static void
+start_looking(struct daemon *d)
+{
+	tell(d);
+	ev_timer_init(&d->look, on_look, LOOK_INTERVAL, LOOK_INTERVAL);
+	d->look.data = d;
+	ev_timer_start(d->loop, &d->look);
+}
+
+static void
 start_watchdog(struct daemon *d)
 {
 	uint64_t interval = program_watchdog();
@@ -188,6 +218,9 @@ open_listeners(struct daemon *d, GError **error)
 	for (; !d->inherited && *addresses; addresses++)
 		if (!listener_open(*addresses, mode, d->listeners, error))
 			return false;
+	if (!d->inherited)
+		program_warn_of_obstacles(settings_list(d->program.settings, SETTING_POLICY_LISTEN),
+		    SETTING_POLICY_SOCKET_MODE);
 	return true;
 }
 
@@ -205,9 +238,8 @@ prepare(struct daemon *d, GError **error)
 	    (unsigned)(settings_number(d->program.settings, SETTING_POLICY_MAX_CONNECTIONS) +
 		       settings_number(d->program.settings, SETTING_HTTP_MAX_CONNECTIONS)) +
 	    OTHER_FILES);
-	if (!privileges_drop(settings_text(d->program.settings, SETTING_POLICY_USER),
-		settings_text(d->program.settings, SETTING_STORE_URI),
-		settings_text(d->program.settings, SETTING_STORE_FALLBACK), error))
+	if (!program_drop(&d->program, settings_text(d->program.settings, SETTING_STORE_FALLBACK),
+		!d->stdio, error))
 		return false;
 	return d->stdio || program_detach(&d->program, error);
 }
@@ -248,18 +280,21 @@ serve(struct daemon *d)
 	d->policy = policy_new(
 	    NULL, d->program.rules, stdio ? POLICY_MESSAGES_SINGLE : POLICY_MESSAGES_SERVER);
 	set_cache(d);
-	d->keeper = keeper_new(d->loop, d->program.settings, d->policy, d->stats);
+	/* Whoever is found by the pid file may be told to reload, and does so once the loop runs.
+	 */
+	watch_signal(d, &d->on_hup, SIGHUP, on_reload);
 	if (!stdio)
 		program_hold_pid_file(&d->program);
+	d->keeper = keeper_new(d->loop, d->program.settings, d->policy, d->stats);
 	d->server = server_new(d->loop, d->policy, d->stats, &options);
 	for (guint i = 0; i < d->listeners->len; i++)
 		server_listen(d->server, g_array_index(d->listeners, int, i));
 	start_http(d);
+	start_looking(d);
 	if (stdio)
 		server_add(d->server, STDIN_FILENO, STDOUT_FILENO);
 	watch_signal(d, &d->on_term, SIGTERM, on_stop);
 	watch_signal(d, &d->on_int, SIGINT, on_stop);
-	watch_signal(d, &d->on_hup, SIGHUP, on_reload);
 	ev_prepare_init(&d->on_turn, on_turn);
 	d->on_turn.data = d;
 	ev_prepare_start(d->loop, &d->on_turn);
@@ -286,10 +321,8 @@ finish(struct daemon *d)
 	series_free(d->series);
 	series_free(d->verdicts);
 	learned_free(d->learned);
-	listener_close(d->listeners,
-	    d->inherited || !d->server ? NULL
-				       : settings_list(d->program.settings, SETTING_POLICY_LISTEN));
-	http_close_listeners(d->http_listeners);
+	listener_close(d->listeners, !d->inherited);
+	listener_close(d->http_listeners, true);
 	g_array_unref(d->listeners);
 	g_array_unref(d->http_listeners);
 	program_free(&d->program);
@@ -298,16 +331,10 @@ finish(struct daemon *d)
 int
 main(int argc, char **argv)
 {
-	static const enum setting fixed[] = {SETTING_STORE_URI, SETTING_STORE_PASSWORD_FILE,
-	    SETTING_STORE_TLS_CA, SETTING_STORE_TLS_CERT, SETTING_STORE_TLS_KEY,
-	    SETTING_STORE_MAP_SIZE, SETTING_STORE_MAX_TRIPLETS, SETTING_STORE_FALLBACK,
-	    SETTING_STORE_WAIT_REPLICAS, SETTING_POLICY_LISTEN, SETTING_POLICY_USER,
-	    SETTING_HTTP_LISTEN, SETTING_HTTP_ALLOW_REMOTE, SETTING_LOG_TARGET, SETTING_LOG_LEVEL};
 	struct daemon d = {
 	    .program = {.name = "greylagd",
 		.purpose = "- greylisting policy server",
-		.fixed = fixed,
-		.n_fixed = G_N_ELEMENTS(fixed)},
+		.which = SETTINGS_GREYLAGD},
 	    .listeners = g_array_new(FALSE, FALSE, sizeof(int)),
 	    .http_listeners = g_array_new(FALSE, FALSE, sizeof(int)),
 	};
@@ -315,10 +342,13 @@ main(int argc, char **argv)
 	int status = EXIT_SUCCESS;
 
 	if (parse_arguments(&d, argc, argv, &status)) {
+		/* Not where systemd has the sockets, or spawn(8) the one. */
+		d.program.listens = !d.stdio && !g_getenv("LISTEN_FDS");
+		d.program.shows = !d.stdio;
 		if (d.sample_config)
 			settings_print_sample(stdout);
-		else if (program_load(&d.program, &error) && !program_print(&d.program) &&
-			 prepare(&d, &error))
+		else if (program_load(&d.program, &error) && !program_print(&d.program, &error) &&
+			 program_check(&d.program, &error) && prepare(&d, &error))
 			serve(&d);
 		if (error)
 			status = program_fail(&d.program, error);

@@ -532,16 +532,3 @@ http_open_listeners(const struct settings *settings, GArray *fds, GError **error
 	}
 	return true;
 }
-
-void
-http_close_listeners(GArray *fds)
-{
-	for (guint i = 0; i < fds->len; i++) {
-		union socket_address address;
-
-		if (address_of(g_array_index(fds, int, i), &address) &&
-		    address.any.sa_family == AF_UNIX && address.local.sun_path[0])
-			unlink(address.local.sun_path);
-	}
-	listener_close(fds, NULL);
-}

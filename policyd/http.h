@@ -15,7 +15,6 @@ struct http;
  * address that is not loopback needs http.allow_remote, and is warned of. One that is taken is
  * only logged: mail goes on without statistics. */
 bool http_open_listeners(const struct settings *settings, GArray *fds, GError **error);
-void http_close_listeners(GArray *fds);
 
 /* Serves the sockets in FDS, which stay the caller's. SOURCES are copied. */
 struct http *http_new(

@@ -12,6 +12,7 @@
 #define EXPIRE_INTERVAL 0.1
 #define EXPIRE_RECORDS  500  /* looked at in a step: some hundred microseconds */
 #define EXPIRE_TIMEOUT  2000 /* milliseconds; a stop does not wait for longer */
+#define QUIET           60   /* seconds without a failure until trouble is over */
 #define PASS_INTERVAL   600  /* seconds from the end of a pass over all records to the next */
 
 /* The spaces of which the daemon lets records go, in turn. */
@@ -27,6 +28,8 @@ struct keeper {
 	char *uri, *password_file, *fallback, *tls_ca, *tls_cert, *tls_key;
 	struct store_options options;
 	struct store *store;
+	char *problem; /* why it cannot be opened */
+	int64_t problem_since;
 	struct ev_io completions;
 	struct ev_timer flush, care, expire;
 
@@ -62,12 +65,22 @@ merge_by_rules(void *context, enum store_space space, const struct store_bytes *
 }
 
 static void
+note_problem(struct keeper *keeper, const char *message)
+{
+	if (!keeper->problem)
+		keeper->problem_since = keeper_now(keeper);
+	g_free(keeper->problem);
+	keeper->problem = g_strdup_printf("the store cannot be opened: %s", message);
+}
+
+static void
 try_open(struct keeper *keeper)
 {
 	g_autoptr(GError) error = NULL;
 
 	keeper->store = store_open(&keeper->options, &error);
 	if (!keeper->store) {
+		note_problem(keeper, error->message);
 		log_limited(
 		    LOG_LEVEL_ERROR, "store", "%s; mail is let in until it opens", error->message);
 		stats_failed(keeper->stats, keeper_now(keeper), error->message);
@@ -77,7 +90,22 @@ try_open(struct keeper *keeper)
 	keeper->completions.data = keeper;
 	ev_io_start(keeper->loop, &keeper->completions);
 	policy_set_store(keeper->policy, keeper->store);
+	/* What failed until now failed for want of it. */
+	g_clear_pointer(&keeper->problem, g_free);
+	stats_settle(keeper->stats);
 	log_line(LOG_LEVEL_INFO, "store %s is open", keeper->uri);
+}
+
+/* Mail that fails is counted, so that there is always something to write: once that has been
+ * written and no request has failed for a while, the trouble is over. */
+static void
+settle(struct keeper *keeper)
+{
+	const struct stats_trouble trouble = stats_trouble(keeper->stats);
+
+	if (trouble.first && keeper_now(keeper) - trouble.last >= QUIET &&
+	    tally_is_written(stats_tally(keeper->stats)))
+		stats_settle(keeper->stats);
 }
 
 static void
@@ -87,6 +115,7 @@ on_flush(struct ev_loop *loop G_GNUC_UNUSED, struct ev_timer *timer, int events 
 
 	if (keeper->store)
 		tally_flush(stats_tally(keeper->stats), keeper->store, keeper_now(keeper));
+	settle(keeper);
 	log_flush();
 }
 
@@ -230,6 +259,7 @@ keeper_free(struct keeper *keeper)
 	policy_set_store(keeper->policy, NULL);
 	census_free(keeper->census);
 	reporter_free(keeper->reporter);
+	g_free(keeper->problem);
 	g_free(keeper->uri);
 	g_free(keeper->password_file);
 	g_free(keeper->tls_ca);
@@ -243,6 +273,58 @@ struct store *
 keeper_store(const struct keeper *keeper)
 {
 	return keeper->store;
+}
+
+/* The local store answers in place of the server. */
+static bool
+falls_back(const struct keeper *keeper, int64_t *ret_since)
+{
+	struct store_status status;
+
+	if (!*keeper->fallback || store_status(keeper->store, &status) != STORE_OK ||
+	    !status.fallback.active)
+		return false;
+	*ret_since = status.fallback.since;
+	return true;
+}
+
+static enum condition
+by_rules(const struct keeper *keeper)
+{
+	static const enum condition modes[] = {
+	    [GREYLIST_ENFORCE] = CONDITION_GREYLISTING,
+	    [GREYLIST_OBSERVE] = CONDITION_OBSERVING,
+	    [GREYLIST_OFF] = CONDITION_OFF,
+	};
+
+	return modes[policy_rules(keeper->policy)->mode];
+}
+
+enum condition
+keeper_condition(struct keeper *keeper, int64_t *ret_since, const char **ret_reason)
+{
+	const struct stats_trouble trouble = stats_trouble(keeper->stats);
+	enum condition condition = by_rules(keeper);
+
+	*ret_since = keeper_now(keeper);
+	*ret_reason = "";
+	if (condition == CONDITION_OFF)
+		return condition;
+	if (!keeper->store) {
+		*ret_since = keeper->problem_since;
+		*ret_reason = keeper->problem;
+		return CONDITION_LETTING_ALL_IN;
+	}
+	if (trouble.first) {
+		*ret_since = trouble.first;
+		*ret_reason = trouble.what;
+		return CONDITION_LETTING_IN;
+	}
+	if (falls_back(keeper, ret_since)) {
+		*ret_reason = "the server does not answer";
+		return CONDITION_FALLBACK;
+	}
+	return condition;
 }
 
 uint64_t

@@ -10,6 +10,7 @@
 #include "policyd/census.h"
 #include "policyd/reporter.h"
 #include "policyd/policy.h"
+#include "policyd/runstate.h"
 #include "policyd/stats.h"
 
 struct ev_loop;
@@ -28,6 +29,10 @@ int64_t keeper_now(const struct keeper *keeper);
 
 /* NULL while it cannot be opened. */
 struct store *keeper_store(const struct keeper *keeper);
+
+/* What mail experiences, since when, and of a bad condition why. The text is valid until the loop
+ * goes on. */
+enum condition keeper_condition(struct keeper *keeper, int64_t *ret_since, const char **ret_reason);
 
 /* Records let go since the start, and when the last pass over all records ended (0: none yet). */
 uint64_t keeper_expired(const struct keeper *keeper);

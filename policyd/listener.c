@@ -6,11 +6,16 @@
 #include <fcntl.h>
 #include <netdb.h>
 #include <netinet/in.h>
+#include <stddef.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
+
+#include "policyd/holder.h"
+#include "policyd/reach.h"
+
 #ifdef HAVE_SYSTEMD
 #include <systemd/sd-daemon.h>
 #endif
@@ -76,12 +81,12 @@ split_host(const char *text, char **ret_host, char **ret_port)
 	return true;
 }
 
+/* All addresses of inet:HOST:PORT, to be freed with freeaddrinfo(). */
 static bool
-listen_inet(const char *address, GArray *fds, GError **error)
+resolve(const char *address, int flags, struct addrinfo **ret_all, GError **error)
 {
-	struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE}, *all, *one;
+	struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | flags};
 	g_autofree char *host = NULL, *port = NULL;
-	guint before = fds->len;
 	int status;
 
 	if (!split_host(address + strlen("inet:"), &host, &port)) {
@@ -89,22 +94,62 @@ listen_inet(const char *address, GArray *fds, GError **error)
 		    "%s: expected inet:HOST:PORT or inet:[IPV6]:PORT", address);
 		return false;
 	}
-	status = getaddrinfo(host, port, &hints, &all);
-	if (status != 0) {
-		g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_FAILED, "%s: %s", address,
-		    gai_strerror(status));
-		return false;
+	status = getaddrinfo(host, port, &hints, ret_all);
+	if (status == 0)
+		return true;
+	g_set_error(error, G_FILE_ERROR,
+	    status == EAI_NONAME ? G_FILE_ERROR_NOENT : G_FILE_ERROR_FAILED, "%s: %s", address,
+	    gai_strerror(status));
+	return false;
+}
+
+static unsigned
+port_of(const struct addrinfo *info)
+{
+	return ntohs(info->ai_family == AF_INET6
+			 ? ((const struct sockaddr_in6 *)(const void *)info->ai_addr)->sin6_port
+			 : ((const struct sockaddr_in *)(const void *)info->ai_addr)->sin_port);
+}
+
+/* That an address is taken is of little help without by whom. */
+static bool
+fail_inet(GError **error, const char *address, unsigned port)
+{
+	bool taken = errno == EADDRINUSE;
+
+	fail(error, address, "cannot listen");
+	if (taken && error) {
+		g_autofree char *holder = holder_of_port(port);
+		g_autofree char *message = g_strdup_printf(
+		    "%s%s%s", (*error)->message, holder[0] == ';' ? "" : " ", holder);
+
+		g_free((*error)->message);
+		(*error)->message = g_steal_pointer(&message);
 	}
+	return false;
+}
+
+static bool
+listen_inet(const char *address, GArray *fds, GError **error)
+{
+	struct addrinfo *all, *one;
+	guint before = fds->len;
+	unsigned port;
+	int saved;
+
+	if (!resolve(address, 0, &all, error))
+		return false;
+	port = port_of(all);
 	for (one = all; one; one = one->ai_next) {
 		int fd = open_inet(one);
 
 		if (fd >= 0)
 			g_array_append_val(fds, fd);
 	}
-	status = errno;
+	saved = errno;
 	freeaddrinfo(all);
-	errno = status;
-	return fds->len > before ? true : fail(error, address, "cannot listen");
+	errno = saved;
+	return fds->len > before ? true : fail_inet(error, address, port);
 }
 
 /* Whether somebody answers on the socket file. */
@@ -194,13 +239,98 @@ listener_inherit(GArray *fds)
 	return n > 0 ? n : 0;
 }
 
-void
-listener_close(GArray *fds, const char *const *addresses)
+/* The file of a socket that listener_open() made; NULL if it has none. */
+static char *
+socket_file(int fd)
 {
-	for (guint i = 0; i < fds->len; i++)
-		close(g_array_index(fds, int, i));
+	struct sockaddr_un address = {.sun_family = AF_UNSPEC};
+	socklen_t length = sizeof address;
+
+	if (getsockname(fd, (struct sockaddr *)&address, &length) != 0 ||
+	    address.sun_family != AF_UNIX || length <= offsetof(struct sockaddr_un, sun_path) ||
+	    !address.sun_path[0])
+		return NULL;
+	return g_strndup(address.sun_path, length - offsetof(struct sockaddr_un, sun_path));
+}
+
+void
+listener_close(GArray *fds, bool remove)
+{
+	for (guint i = 0; i < fds->len; i++) {
+		int fd = g_array_index(fds, int, i);
+		g_autofree char *path = remove ? socket_file(fd) : NULL;
+
+		close(fd);
+		if (path)
+			unlink(path);
+	}
 	g_array_set_size(fds, 0);
-	for (; addresses && *addresses; addresses++)
-		if (g_str_has_prefix(*addresses, "unix:"))
-			unlink(*addresses + strlen("unix:"));
+}
+
+/* -- looking -- */
+
+static bool
+is_loopback(const struct sockaddr *address)
+{
+	if (address->sa_family == AF_INET6)
+		return IN6_IS_ADDR_LOOPBACK(
+		    &((const struct sockaddr_in6 *)(const void *)address)->sin6_addr);
+	return ntohl(((const struct sockaddr_in *)(const void *)address)->sin_addr.s_addr) >> 24 ==
+	       127;
+}
+
+static bool
+check_inet(const char *address, bool look_up, bool *ret_local, GError **error)
+{
+	g_autoptr(GError) wrong = NULL;
+	struct addrinfo *all;
+	bool local = true;
+
+	if (!resolve(address, look_up ? 0 : AI_NUMERICHOST, &all, &wrong)) {
+		bool unknown = !look_up && g_error_matches(wrong, G_FILE_ERROR, G_FILE_ERROR_NOENT);
+
+		if (!unknown)
+			g_propagate_error(error, g_steal_pointer(&wrong));
+		else
+			*ret_local = true;
+		return unknown;
+	}
+	for (const struct addrinfo *one = all; one; one = one->ai_next)
+		local = local && is_loopback(one->ai_addr);
+	freeaddrinfo(all);
+	*ret_local = local;
+	return true;
+}
+
+static bool
+check_unix(const char *text, GError **error)
+{
+	const char *path = text + strlen("unix:");
+	g_autofree char *folder = g_path_get_dirname(path);
+
+	errno = strlen(path) < sizeof((struct sockaddr_un){0}.sun_path) ? 0 : ENAMETOOLONG;
+	if (errno || access(folder, W_OK | X_OK) != 0)
+		return fail(error, text, "cannot listen");
+	return true;
+}
+
+bool
+listener_check(const char *address, bool starts, bool *ret_local, GError **error)
+{
+	if (g_str_has_prefix(address, "inet:"))
+		return check_inet(address, starts, ret_local, error);
+	if (starts && !check_unix(address, error))
+		return false;
+	*ret_local = true;
+	return true;
+}
+
+char *
+listener_obstacle(const char *address, const char *user, const char *mode_setting)
+{
+	g_autofree char *obstacle = NULL;
+
+	if (g_str_has_prefix(address, "unix:"))
+		obstacle = reach_obstacle(address + strlen("unix:"), user, mode_setting);
+	return obstacle ? g_strdup_printf("%s: %s", address, obstacle) : NULL;
 }

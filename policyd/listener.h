@@ -20,7 +20,18 @@ bool listener_open(const char *address, mode_t mode, GArray *fds, GError **error
 /* Appends the sockets that systemd opened for this process (LISTEN_FDS); how many there were. */
 int listener_inherit(GArray *fds);
 
-/* Closes them and removes the socket files that listener_open() made. */
-void listener_close(GArray *fds, const char *const *addresses);
+/* Closes them, and with REMOVE removes the socket files that listener_open() made for them. */
+void listener_close(GArray *fds, bool remove);
+
+/*
+ * What can be told of ADDRESS without listening there, which a running daemon does: whether it can
+ * be read, and, if the program STARTS, whether its name has an address and its folder takes a
+ * socket. *RET_LOCAL is whether nobody but this machine comes near.
+ */
+bool listener_check(const char *address, bool starts, bool *ret_local, GError **error);
+
+/* What keeps USER from the unix: socket that listens at ADDRESS, with what mends it; NULL if
+ * nothing does. MODE_SETTING as for reach_obstacle(). To be freed with g_free(). */
+char *listener_obstacle(const char *address, const char *user, const char *mode_setting);
 
 #endif

@@ -12,6 +12,7 @@ policyd_libpolicy_a_SOURCES = \
 	policyd/grey_facts.c policyd/grey_facts.h \
 	policyd/greylist.c policyd/greylist.h \
 	policyd/histogram.c policyd/histogram.h \
+	policyd/holder.c policyd/holder.h \
 	policyd/http.c policyd/http.h \
 	policyd/http_assets.c policyd/http_assets.h \
 	policyd/http_chart.c policyd/http_chart.h \
@@ -38,14 +39,17 @@ policyd_libpolicy_a_SOURCES = \
 	policyd/milter_service.c policyd/milter_service.h \
 	policyd/pidfile.c policyd/pidfile.h \
 	policyd/policy.c policyd/policy.h \
+	policyd/preflight.c policyd/preflight.h \
 	policyd/privileges.c policyd/privileges.h \
 	policyd/program.c policyd/program.h \
 	policyd/protocol.c policyd/protocol.h \
+	policyd/reach.c policyd/reach.h \
 	policyd/reason.c policyd/reason.h \
 	policyd/report.c policyd/report.h \
 	policyd/report_words.c policyd/report_words.h \
 	policyd/reporter.c policyd/reporter.h \
 	policyd/rules.c policyd/rules.h \
+	policyd/runstate.c policyd/runstate.h \
 	policyd/selector.c policyd/selector.h \
 	policyd/series.c policyd/series.h \
 	policyd/server.c policyd/server.h \
@@ -90,7 +94,10 @@ policyd_libctl_a_SOURCES = \
 	policyd/ctl_import.c \
 	policyd/ctl_json.c policyd/ctl_json.h \
 	policyd/ctl_json_read.c \
+	policyd/ctl_life.c policyd/ctl_life.h \
 	policyd/ctl_list.c \
+	policyd/ctl_probe.c policyd/ctl_probe.h \
+	policyd/ctl_reload.c \
 	policyd/ctl_replay.c \
 	policyd/ctl_report.c \
 	policyd/ctl_status.c \

@@ -465,11 +465,10 @@ static bool
 try_to_listen(const char *address, mode_t mode, GError **error)
 {
 	g_autoptr(GArray) fds = g_array_new(FALSE, FALSE, sizeof(int));
-	const char *const addresses[] = {address, NULL};
 
 	if (!listener_open(address, mode, fds, error))
 		return false;
-	listener_close(fds, addresses);
+	listener_close(fds, true);
 	return true;
 }
 

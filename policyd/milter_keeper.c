@@ -28,6 +28,7 @@ struct milter_keeper {
 	const struct settings *settings;
 	struct judges *judges;
 	unsigned patience;
+	struct milter_listener listener;
 	bool shared; /* a server's connection is this thread's alone */
 	GThread *thread;
 	int wake; /* an eventfd */
@@ -44,7 +45,10 @@ struct milter_keeper {
 	int64_t due; /* when the jobs that have come are to be done; G_MAXINT64 for none */
 	struct bank *bank;
 	struct model *model; /* the judges' newest */
-	unsigned looks;      /* at the tables that are left out yet */
+	char *problem;       /* why the store cannot be opened */
+	enum condition told;
+	char *told_reason;
+	unsigned looks; /* at the tables that are left out yet */
 };
 
 static void
@@ -108,7 +112,9 @@ open_store(struct milter_keeper *keeper)
 	const char *uri = settings_text(keeper->settings, SETTING_STORE_URI);
 
 	keeper->bank = bank_open(keeper->settings, uri, BANK_SERVE, &error);
+	g_clear_pointer(&keeper->problem, g_free);
 	if (!keeper->bank) {
+		keeper->problem = g_strdup_printf("the store cannot be opened: %s", error->message);
 		log_limited(LOG_LEVEL_ERROR, "store",
 		    "%s; mail is let in without a verdict until it opens", error->message);
 		return;
@@ -208,6 +214,28 @@ is_stopping(struct milter_keeper *keeper)
 	return stopping;
 }
 
+/* Without tables there is no verdict, be the store open or not. */
+static void
+tell_condition(struct milter_keeper *keeper)
+{
+	enum condition condition = keeper->model ? CONDITION_JUDGING : CONDITION_UNJUDGED;
+	const char *reason = keeper->problem;
+
+	if (keeper->model)
+		reason = "";
+	else if (keeper->bank)
+		reason = "what was learned cannot be read";
+	else if (!reason)
+		reason =
+		    "its serving process has ended again and again, and leaves the store alone";
+	if (condition == keeper->told && g_strcmp0(reason, keeper->told_reason) == 0)
+		return;
+	keeper->told = condition;
+	g_free(keeper->told_reason);
+	keeper->told_reason = g_strdup(reason);
+	keeper->listener.tell(keeper->listener.context, condition, reason);
+}
+
 static void
 tick(struct milter_keeper *keeper, int64_t now, int64_t *next_open)
 {
@@ -219,6 +247,7 @@ tick(struct milter_keeper *keeper, int64_t now, int64_t *next_open)
 		look_at_model(keeper);
 		write_verdicts(keeper);
 	}
+	tell_condition(keeper);
 	log_flush();
 }
 
@@ -248,13 +277,15 @@ keep(gpointer data)
 /* -- life -- */
 
 struct milter_keeper *
-milter_keeper_new(const struct settings *settings, struct judges *judges, unsigned patience)
+milter_keeper_new(const struct settings *settings, struct judges *judges, unsigned patience,
+    const struct milter_listener *listener)
 {
 	struct milter_keeper *keeper = g_new0(struct milter_keeper, 1);
 
 	keeper->settings = settings;
 	keeper->judges = judges;
 	keeper->patience = patience;
+	keeper->listener = *listener;
 	keeper->shared = store_is_shared(settings_text(settings, SETTING_STORE_URI));
 	keeper->due = G_MAXINT64;
 	keeper->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -304,6 +335,8 @@ milter_keeper_free(struct milter_keeper *keeper)
 	g_mutex_clear(&keeper->lock);
 	g_cond_clear(&keeper->tried_to_open);
 	close(keeper->wake);
+	g_free(keeper->problem);
+	g_free(keeper->told_reason);
 	g_free(keeper);
 }
 

@@ -15,15 +15,22 @@
 #include "db/store.h"
 #include "lib/settings.h"
 #include "policyd/milter_judges.h"
+#include "policyd/runstate.h"
 
 struct milter_keeper;
+
+/* Hears what mail experiences, by the keeper's thread, whenever that changes. */
+struct milter_listener {
+	void (*tell)(void *context, enum condition condition, const char *reason);
+	void *context;
+};
 
 /*
  * Opens the store, after PATIENCE seconds, and again every few seconds while it cannot be opened.
  * SETTINGS and JUDGES must outlive it.
  */
-struct milter_keeper *milter_keeper_new(
-    const struct settings *settings, struct judges *judges, unsigned patience);
+struct milter_keeper *milter_keeper_new(const struct settings *settings, struct judges *judges,
+    unsigned patience, const struct milter_listener *listener);
 
 /* Writes what waits, within some seconds, and closes the store. Others may go on to call: nothing
  * comes of it. */

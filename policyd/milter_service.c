@@ -19,7 +19,8 @@ struct milter_service {
 };
 
 struct milter_service *
-milter_service_new(const struct settings *settings, struct rules *rules, unsigned patience)
+milter_service_new(const struct settings *settings, struct rules *rules, unsigned patience,
+    const struct milter_listener *listener)
 {
 	struct milter_service *service = g_new0(struct milter_service, 1);
 	unsigned workers = (unsigned)settings_number(settings, SETTING_MILTER_WORKERS);
@@ -27,7 +28,7 @@ milter_service_new(const struct settings *settings, struct rules *rules, unsigne
 	service->settings = settings;
 	service->rules = rules;
 	service->judges = judges_new(settings, workers ? workers : g_get_num_processors());
-	service->keeper = milter_keeper_new(settings, service->judges, patience);
+	service->keeper = milter_keeper_new(settings, service->judges, patience, listener);
 	milter_keeper_wait(service->keeper);
 	return service;
 }

@@ -7,15 +7,16 @@
 
 #include "lib/settings.h"
 #include "policyd/milter_action.h"
+#include "policyd/milter_keeper.h"
 #include "policyd/milter_message.h"
 #include "policyd/rules.h"
 
 struct milter_service;
 
-/* RULES are of SETTINGS; both must outlive it. The store is opened after PATIENCE seconds. Starts
- * threads. */
-struct milter_service *milter_service_new(
-    const struct settings *settings, struct rules *rules, unsigned patience);
+/* RULES are of SETTINGS; both must outlive it. The store is opened after PATIENCE seconds. LISTENER
+ * hears what mail experiences. Starts threads. */
+struct milter_service *milter_service_new(const struct settings *settings, struct rules *rules,
+    unsigned patience, const struct milter_listener *listener);
 
 /* Writes what waits and closes the store. Messages may still come to their end meanwhile and after:
  * they are let in. */

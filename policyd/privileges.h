@@ -5,16 +5,43 @@
 #define GREYLAG_POLICYD_PRIVILEGES_H
 
 #include <stdbool.h>
+#include <sys/types.h>
 #include <glib.h>
 
+/* Who a program is once it serves: another than root only where it was started as root. */
+struct identity {
+	char *name; /* NULL: it stays who it is */
+	uid_t uid;
+	gid_t gid;
+};
+
+/* Who USER makes of this process. An error if this is root and there is no such user; an empty
+ * USER keeps root. */
+bool identity_find(const char *user, struct identity *ret_identity, GError **error);
+void identity_clear(struct identity *identity);
+
+/* Becomes it for good, in its groups. */
+bool identity_become(const struct identity *identity, GError **error);
+
 /*
- * As root: makes the folders of lmdb: stores if they are missing (their parents must be there) and
- * gives them to USER, then becomes USER for good, in its groups. An empty USER keeps root. As
- * anybody else only the folders are made. In any case no program that is executed from here on can
- * gain privileges.
+ * Makes the folder of an lmdb: store if it is missing (its parent must be there) and gives it to
+ * IDENTITY; so is an empty one of root's given, in which the store would be root's and of no use.
+ * Other URIs have no folder.
  */
-bool privileges_drop(
-    const char *user, const char *store_uri, const char *fallback_uri, GError **error);
+bool privileges_make_folder(const char *store_uri, const struct identity *identity, GError **error);
+
+/* Gives IDENTITY the file at PATH, a log, if it is root's and empty: one that was just made, by
+ * this program or by a rotation. */
+bool privileges_give_file(const char *path, const struct identity *identity);
+
+/* The folder of an lmdb: store that is not there, or empty. */
+bool privileges_would_make(const char *store_uri);
+
+/* A folder or file that these would give away. */
+bool privileges_would_give(const char *path, const struct identity *identity);
+
+/* No program that is executed from here on can gain privileges. */
+void privileges_gain_none(void);
 
 /* Allows as many open files as COUNT wants, or as the hard limit lets. */
 void privileges_raise_files(unsigned count);

@@ -15,14 +15,16 @@
 #include <glib.h>
 
 #include "lib/settings.h"
+#include "policyd/privileges.h"
 #include "policyd/rules.h"
+#include "policyd/runstate.h"
 
 struct program {
 	/* Given by the main. */
 	const char *name;
-	const char *purpose;       /* behind the name, in the help */
-	const enum setting *fixed; /* what a reload cannot put in force */
-	size_t n_fixed;
+	const char *purpose; /* behind the name, in the help */
+	enum settings_program which;
+	bool listens, shows; /* see policyd/preflight.h */
 
 	/* The command line: for the log and the background; the rest is private. */
 	gboolean foreground, check_config, show_config, version;
@@ -33,7 +35,13 @@ struct program {
 	struct settings *settings;
 	struct rules *rules;
 	struct suffix_list *suffixes;
-	int pid_file; /* held, or -1 */
+
+	/* Private. */
+	struct settings *began; /* those of the start, which hold for what a reload cannot change */
+	struct identity identity; /* who it becomes */
+	GString *bearable;        /* faults of the start that the log is to tell */
+	struct runstate state;    /* what the pid file tells */
+	int pid_file;             /* or -1 */
 };
 
 /*
@@ -47,22 +55,40 @@ bool program_parse(struct program *program, const GOptionEntry *modes, const GOp
 /* The settings, and the rules with the lists they name. An error has a line for each fault. */
 bool program_load(struct program *program, GError **error);
 
-/* Answers the options that only print what was loaded. True if there was one. */
-bool program_print(const struct program *program);
+/* Asks for all that a start needs of this machine (policyd/preflight.h), and finds out who it
+ * becomes. What is bearable is told by program_open_log(). */
+bool program_check(struct program *program, GError **error);
+
+/* Answers the options that only print or check what was loaded. True if there was one; with an
+ * error if the check has found a fault. */
+bool program_print(struct program *program, GError **error);
 
 /* Tells the error on standard error, with the program's name, and returns the exit status. */
 int program_fail(const struct program *program, const GError *error);
 
-/* Opens the log: standard error in the foreground, else TARGET (see log_open()). */
+/* Opens the log: standard error in the foreground, else TARGET (see log_open()). A file that root
+ * makes is the daemon's user's, who is to open it again. */
 bool program_open_log(const struct program *program, const char *target, GError **error);
+
+/* Warns of what keeps Postfix from the unix: sockets among ADDRESSES, which the program listens at
+ * by now: with default_action=DUNNO nobody else would. */
+void program_warn_of_obstacles(const char *const *addresses, enum setting mode);
+
+/* As root: makes the store's folders and the pid file, gives them to the user of policy.user, and
+ * becomes it. FALLBACK_URI may be empty. Without TELLS there is no pid file. */
+bool program_drop(struct program *program, const char *fallback_uri, bool tells, GError **error);
 
 /* Goes to the background, unless it shall stay in the foreground. Before any thread is begun. */
 bool program_detach(const struct program *program, GError **error);
 
-/* The pid file by which "greylagctl reload" finds this process; see pidfile.h. Letting go of it
- * twice, or in a child, does no harm. */
+/* From here on the pid file tells that it runs, and how; see pidfile.h. Letting go of it twice, or
+ * in a child, does no harm. */
 void program_hold_pid_file(struct program *program);
 void program_release_pid_file(struct program *program);
+
+/* What mail experiences since SINCE, and of a bad condition why. Writes only what is new. */
+void program_tell(
+    struct program *program, enum condition condition, int64_t since, const char *reason);
 
 /*
  * Reopens the log and loads again; with a fault, which is logged, the old settings and rules stay

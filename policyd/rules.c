@@ -6,16 +6,21 @@
 
 /* A list of files as one whitelist. All faults of all files are told. */
 static struct whitelist *
-read_lists(enum whitelist_kind kind, const char *const *paths, GString *faults)
+read_lists(
+    enum whitelist_kind kind, const struct settings *s, enum setting setting, GString *faults)
 {
 	struct whitelist *list = whitelist_new(kind);
+	g_autofree char *place = settings_place(s, setting);
 
-	for (; *paths; paths++) {
+	for (const char *const *path = settings_list(s, setting); *path; path++) {
 		g_autoptr(GError) error = NULL;
 
-		if (!whitelist_read(list, *paths, &error))
-			g_string_append_printf(
-			    faults, "%s%s", faults->len ? "\n" : "", error->message);
+		if (whitelist_read(list, *path, &error))
+			continue;
+		/* What is wrong in a file is told with its own name and line. */
+		if (error->domain == G_FILE_ERROR)
+			g_prefix_error(&error, "%s: ", place);
+		g_string_append_printf(faults, "%s%s", faults->len ? "\n" : "", error->message);
 	}
 	return list;
 }
@@ -66,16 +71,13 @@ read_greylist(const struct settings *s)
 static void
 read_whitelists(struct rules *rules, const struct settings *s, GString *faults)
 {
-	const char *const *opt_in = settings_list(s, SETTING_WHITELIST_OPT_IN);
-
-	rules->clients =
-	    read_lists(WHITELIST_CLIENTS, settings_list(s, SETTING_WHITELIST_CLIENTS), faults);
+	rules->clients = read_lists(WHITELIST_CLIENTS, s, SETTING_WHITELIST_CLIENTS, faults);
 	rules->recipients =
-	    read_lists(WHITELIST_ADDRESSES, settings_list(s, SETTING_WHITELIST_RECIPIENTS), faults);
-	rules->senders =
-	    read_lists(WHITELIST_ADDRESSES, settings_list(s, SETTING_WHITELIST_SENDERS), faults);
-	if (*opt_in)
-		rules->opt_in = read_lists(WHITELIST_ADDRESSES, opt_in, faults);
+	    read_lists(WHITELIST_ADDRESSES, s, SETTING_WHITELIST_RECIPIENTS, faults);
+	rules->senders = read_lists(WHITELIST_ADDRESSES, s, SETTING_WHITELIST_SENDERS, faults);
+	if (*settings_list(s, SETTING_WHITELIST_OPT_IN))
+		rules->opt_in =
+		    read_lists(WHITELIST_ADDRESSES, s, SETTING_WHITELIST_OPT_IN, faults);
 	rules->networks = read_networks(settings_list(s, SETTING_WHITELIST_NETWORKS), faults);
 	rules->fingerprints = read_fingerprints(settings_list(s, SETTING_WHITELIST_FINGERPRINTS));
 }

@@ -12,6 +12,7 @@ struct stats {
 	struct tally *tally;
 	int64_t started;
 	double delay_sum, latency_sum;
+	struct stats_trouble trouble;
 	struct stats_error error;
 	struct sketch *now[STATS_TOPS], *before[STATS_TOPS];
 	int64_t half_day;     /* number of the one that is counted */
@@ -80,6 +81,27 @@ struct stats_error
 stats_last_error(const struct stats *stats)
 {
 	return stats->error;
+}
+
+static void
+count_trouble(struct stats *stats, int64_t now, const char *what)
+{
+	if (!stats->trouble.first)
+		stats->trouble.first = now;
+	stats->trouble.last = now;
+	stats->trouble.what = what;
+}
+
+struct stats_trouble
+stats_trouble(const struct stats *stats)
+{
+	return stats->trouble;
+}
+
+void
+stats_settle(struct stats *stats)
+{
+	stats->trouble = (struct stats_trouble){0};
 }
 
 /* -- the most deferred -- */
@@ -163,8 +185,10 @@ stats_decided(struct stats *stats, const struct rules *rules, const struct polic
 	tally_add(tally, TALLY_ACTIONS + decision->action, 1);
 	stats->latency_sum += seconds;
 	tally_value(tally, &tally_latencies, seconds);
-	if (effect == REASON_FAILS)
+	if (effect == REASON_FAILS) {
 		stats_failed(stats, now, reason_row(decision->reason)->help);
+		count_trouble(stats, now, reason_row(decision->reason)->help);
+	}
 	if (decision->reason == REASON_PASSED)
 		count_passed(stats, decision, now);
 	if (effect != REASON_DEFERS)

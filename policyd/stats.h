@@ -37,6 +37,16 @@ struct stats_error {
 
 struct stats_error stats_last_error(const struct stats *stats);
 
+/* Mail is let in undecided: since when and why, from the first request that failed until
+ * stats_settle() is called. */
+struct stats_trouble {
+	int64_t first, last; /* 0: there is none */
+	const char *what;
+};
+
+struct stats_trouble stats_trouble(const struct stats *stats);
+void stats_settle(struct stats *stats);
+
 /* Of what the most frequent are kept. */
 enum stats_top { STATS_NETWORKS, STATS_DOMAINS, STATS_TOPS };
 

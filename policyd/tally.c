@@ -96,6 +96,12 @@ tally_total(const struct tally *tally, unsigned cell)
 	return tally->totals[cell];
 }
 
+bool
+tally_is_written(const struct tally *tally)
+{
+	return !tally->under_way && tally->result == STORE_OK;
+}
+
 enum store_result
 tally_result(const struct tally *tally)
 {

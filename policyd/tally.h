@@ -75,6 +75,9 @@ void tally_flush(struct tally *tally, struct store *store, int64_t now);
 /* Why the last flush was refused; STORE_OK if it was not. */
 enum store_result tally_result(const struct tally *tally);
 
+/* All that was handed to a flush was written; what was counted since is not looked at. */
+bool tally_is_written(const struct tally *tally);
+
 /* The key of an hour: four bytes, big-endian. */
 void tally_key(int64_t hour, uint8_t ret_key[TALLY_KEY_SIZE]);
 int64_t tally_key_hour(const struct store_bytes *key);

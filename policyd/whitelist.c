@@ -262,10 +262,17 @@ bool
 whitelist_read(struct whitelist *list, const char *path, GError **error)
 {
 	g_autofree char *bytes = NULL;
+	g_autoptr(GError) wrong = NULL;
 	gsize length;
 
-	if (!g_file_get_contents(path, &bytes, &length, error))
+	if (!g_file_get_contents(path, &bytes, &length, &wrong)) {
+		const char *reason = strrchr(wrong->message, ':');
+
+		/* GLib's sentence round the reason is of no use to who reads a list of faults. */
+		g_set_error(error, wrong->domain, wrong->code, "%s: %s", path,
+		    reason ? reason + 2 : wrong->message);
 		return false;
+	}
 	return whitelist_parse(list, path, bytes, length, error);
 }
 

@@ -137,3 +137,8 @@ FUZZ_TARGETS += tests/fuzz/fuzz_content
 tests_fuzz_fuzz_content_SOURCES = tests/fuzz/fuzz_content.c $(FUZZ_DRIVER)
 tests_fuzz_fuzz_content_LDADD = $(CLASSIFY_LIBS) $(GMIME_LIBS)
 tests_fuzz_fuzz_content_LDFLAGS = $(LINK_FUZZ)
+
+FUZZ_TARGETS += tests/fuzz/fuzz_runstate
+tests_fuzz_fuzz_runstate_SOURCES = tests/fuzz/fuzz_runstate.c $(FUZZ_DRIVER)
+tests_fuzz_fuzz_runstate_LDADD = $(POLICYD_LIBS)
+tests_fuzz_fuzz_runstate_LDFLAGS = $(LINK_FUZZ)

@@ -113,3 +113,8 @@ check_PROGRAMS += tests/unit/test_logline
 TESTS += tests/unit/test_logline
 tests_unit_test_logline_SOURCES = tests/unit/test_logline.c
 tests_unit_test_logline_LDADD = $(CTL_LIBS)
+
+check_PROGRAMS += tests/unit/test_runstate
+TESTS += tests/unit/test_runstate
+tests_unit_test_runstate_SOURCES = tests/unit/test_runstate.c
+tests_unit_test_runstate_LDADD = $(POLICYD_LIBS)

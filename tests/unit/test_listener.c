@@ -21,7 +21,7 @@ new_fds(void)
 static void
 free_fds(GArray *fds)
 {
-	listener_close(fds, NULL);
+	listener_close(fds, false);
 	g_array_unref(fds);
 }
 
@@ -84,7 +84,6 @@ test_unix(void)
 	g_autofree char *folder = g_dir_make_tmp("greylag-listener-XXXXXX", NULL);
 	g_autofree char *path = g_build_filename(folder, "socket", NULL);
 	g_autofree char *address = g_strconcat("unix:", path, NULL);
-	const char *const addresses[] = {address, NULL};
 	GArray *fds = new_fds();
 	g_autoptr(GError) error = NULL, served = NULL;
 	mode_t before = umask(077);
@@ -99,13 +98,13 @@ test_unix(void)
 	g_assert_false(listener_open(address, 0666, fds, &served));
 	g_assert_nonnull(strstr(served->message, "in use"));
 	/* As after kill -9. */
-	listener_close(fds, NULL);
+	listener_close(fds, false);
 	g_assert_cmpint(stat(path, &st), ==, 0);
 	listener_open(address, 0600, fds, &error);
 	g_assert_no_error(error);
 	g_assert_cmpint(stat(path, &st), ==, 0);
 	g_assert_cmpint(st.st_mode & 0777, ==, 0600);
-	listener_close(fds, addresses);
+	listener_close(fds, true);
 	g_assert_cmpint(stat(path, &st), ==, -1);
 	free_fds(fds);
 	g_rmdir(folder);

@@ -279,8 +279,8 @@ def judge(bench, name, n):
     blocks = [f"request=greylag_verdict\ninstance={i}\nclient_address=203.{i >> 16 & 255}.{i >> 8 & 255}.{i & 255}\n"
               f"client_name=mx.judged{i}.example\nsender=a@judged{i}.example\nrecipient=b@dest.example\n"
               f"verdict={'ham' if i % 2 else 'spam'}\ntime={now + i}\n\n" for i in range(n)]
-    subprocess.run([bench.program("policyd/greylagctl"), "-c", "/dev/null", "-o", f"store.uri=lmdb:{bench.folder}/{name}",
-                    "replay", "--learn"], input="".join(blocks).encode(), check=True, stdout=subprocess.DEVNULL)
+    subprocess.run([bench.program("policyd/greylagctl"), "-c", "/dev/null", "-o", "policy.user=", "-o",
+                    f"store.uri=lmdb:{bench.folder}/{name}", "replay", "--learn"], input="".join(blocks).encode(), check=True, stdout=subprocess.DEVNULL)
 
 
 def cpu_time(child):

@@ -133,7 +133,7 @@ def tls(tap, redis, password):
     stunnel(tap, "server", "stunnel-server.conf", folder, far, redis.port, "redis")
     stunnel(tap, "mx", "stunnel-mx.conf", folder, near, far, "mx")
     stunnel(tap, "stranger", "stunnel-mx.conf", folder, stranger, far, "stranger")
-    wait_until(lambda: ctl(f"redis://greylag@127.0.0.1:{near}", password, "status")[0] == 0)
+    wait_until(lambda: ctl(f"redis://greylag@127.0.0.1:{near}", password, "list")[0] == 0)
     conf = write(tap.path("farm.conf"), contrib(
         "greylag.conf", (r"^uri = .*", f"uri = redis://greylag@127.0.0.1:{near}"),
         (r"^password_file = .*", "password_file = " + password),
@@ -150,7 +150,7 @@ def tls(tap, redis, password):
     tap.equal(verb(host.ask(sender="tls@example.org")), "PREPEND", "and its retry passes")
     status, out, err = ctl(f"redis://greylag@127.0.0.1:{near}", password, "list")
     tap.ok("tls@example.org" in out, "in the server, not in the local store", out, err)
-    tap.ok(ctl(f"redis://greylag@127.0.0.1:{stranger}", password, "status")[0] != 0, "a stranger's certificate lets nobody near")
+    tap.ok(ctl(f"redis://greylag@127.0.0.1:{stranger}", password, "list")[0] != 0, "a stranger's certificate lets nobody near")
     tap.ok(run("redis-cli", "-p", str(far), "PING")[1].strip() != "PONG", "nor does none")
     tap.equal(host.stop(), 0, "greylagd stops cleanly")
 

@@ -264,12 +264,12 @@ def cut_off(tap, network, one, two, name):
 
 
 def ctl(uri, *arguments):
-    return run(GREYLAGCTL, "-c", "/dev/null", "-o", "store.uri=" + uri, *arguments)
+    return run(GREYLAGCTL, "-c", "/dev/null", "-o", "policy.user=", "-o", "store.uri=" + uri, *arguments)
 
 
 def decisions(uri):
     status, out, err = ctl(uri, "status", "--json")
-    day = json.loads(out)["last_48_hours"] if status == 0 else {}
+    day = json.loads(out)["last_48_hours"] if not err else {}
     return sum(day.get(k, 0) for k in ("deferred", "passed", "spared", "failed"))
 
 
@@ -311,7 +311,7 @@ def fallback(tap, network, redis, uri, look, hosts):
 
 def waiting(folder):
     status, out, err = ctl("lmdb:" + folder, "status", "--json")
-    return json.loads(out)["store"]["records"]["journal"] - 1 if status == 0 else err
+    return json.loads(out)["store"]["records"]["journal"] - 1 if not err else err
 
 
 with Tap() as tap:

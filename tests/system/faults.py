@@ -157,6 +157,12 @@ def full(tap):
         tap.equal(client.ask(sender="known@example.org"), "DUNNO", "known ones go on")
         tap.ok(daemon.logs("answered DUNNO"), "the log tells", daemon.log())
         tap.equal(daemon.log().count("answered DUNNO: the disk is full"), 1, "once, not for each")
+        def told():
+            status, out, err = run(GREYLAGCTL, "-c", daemon.config, "-o", f"store.uri=lmdb:{daemon.store}",
+                                   "-o", f"policy.listen=inet:127.0.0.1:{daemon.port}", "status")
+            first = out.split("\n")[0]
+            return status == 1 and "lets mail in undecided since" in first and "because the disk is full" in first
+        tap.ok(wait_until(told), "greylagctl status says what mail experiences, from a file on the very disk")
         disk.free(daemon)
         recovered = wait_until(lambda: verb(client.ask(sender="recovered@example.org")) == "DEFER_IF_PERMIT")
         tap.ok(recovered, "with room again it greylists again, without a restart", daemon.log()[-3000:])

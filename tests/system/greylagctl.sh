@@ -26,7 +26,7 @@ done
 on() {
 	store=$1
 	shift
-	"$ctl" -c "$dir/empty.conf" -o "store.uri=lmdb:$dir/$store" "$@"
+	"$ctl" -c "$dir/empty.conf" -o "store.uri=lmdb:$dir/$store" -o policy.user= "$@"
 }
 # request CLIENT SENDER RECIPIENT TIME
 request() {
@@ -591,8 +591,8 @@ http=
 greylagd=$!
 keep "$greylagd"
 wait_for grep -q ' is ready' "$dir/log" || sed 's/^/# /' "$dir/log"
-ok 'the daemon is told to reload' on s reload
-ok 'and does' wait_for grep -q 'read again' "$dir/log"
+is "$(on s reload)" 'greylagd: the new configuration is in force' 'the daemon reloads, and says so'
+ok 'which is true' grep -q 'read again' "$dir/log"
 # ask CLIENT SENDER RECIPIENT
 ask() {
 	request "$@" '' | grep -v time= | perl -MIO::Socket::UNIX -e '

@@ -13,12 +13,14 @@ SYSTEM_TESTS = \
 	tests/system/milter.py \
 	tests/system/milter_postfix.py \
 	tests/system/postfix.sh \
+	tests/system/preflight.py \
 	tests/system/protocol.py \
 	tests/system/redis.py \
 	tests/system/redis_tokens.py \
 	tests/system/sentinel.py \
 	tests/system/reputation.sh \
 	tests/system/report.py \
+	tests/system/status.py \
 	tests/system/verdicts.sh \
 	tests/system/web_browser.py \
 	tests/system/web_clients.py

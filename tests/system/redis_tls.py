@@ -89,7 +89,7 @@ def options(uri, *files):
     return given
 
 
-def ctl(uri, *files, command=("status",), **more):
+def ctl(uri, *files, command=("list",), **more):
     return run(GREYLAGCTL, "-c", "/dev/null", *(word for o in options(uri, *files) for word in ("-o", o)), *command, **more)
 
 

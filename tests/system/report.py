@@ -303,7 +303,7 @@ def main():
                 (6, 0, DAY, []),
                 (7, 600, DAY, []),
                 (8, 30, DAY, ["reputation.use=off"])):
-            arguments = [GREYLAGCTL, "-c", tap.path("empty.conf"), "-o", f"store.uri=lmdb:{stores}/{seed}",
+            arguments = [GREYLAGCTL, "-c", tap.path("empty.conf"), "-o", "policy.user=", "-o", f"store.uri=lmdb:{stores}/{seed}",
                          "-o", f"greylist.delay={delay}s", "-o", f"greylist.retry_window={window}s",
                          # A slow machine lets nothing in undecided. A client that becomes known while it waits is let in before anybody looks at its triplet.
                          "-o", "store.timeout_ms=60000", "-o", "greylist.auto_whitelist_after=0", *[x for s in settings for x in ("-o", s)]]

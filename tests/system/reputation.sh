@@ -17,7 +17,7 @@ authserv_ids = mx.own.example
 END
 store="store.uri=lmdb:$dir/store"
 # The daemon makes both environments; import of nothing does the same.
-printf '' | "$ctl" -c "$dir/conf" -o "$store" import - >/dev/null 2>&1
+printf '' | "$ctl" -c "$dir/conf" -o "$store" -o policy.user= import - >/dev/null 2>&1
 run() { "$greylag" "$@" -c "$dir/conf" -o "$store"; }
 why() { "$ctl" -c "$dir/conf" -o "$store" why "$@"; }
 message() {

@@ -12,7 +12,7 @@ done
 : >"$dir/empty.conf"
 store="store.uri=lmdb:$dir/store"
 # The daemon makes both environments; import of nothing does the same.
-printf '' | "$ctl" -c "$dir/empty.conf" -o "$store" import - >/dev/null 2>&1
+printf '' | "$ctl" -c "$dir/empty.conf" -o "$store" -o policy.user= import - >/dev/null 2>&1
 run() { "$greylag" "$@" -c "$dir/empty.conf" -o "$store"; }
 message() {
 	printf 'From: %s@example.org\nSubject: %s %s\nMessage-ID: <%s@%s>\n\n%s %s\n' \

@@ -2,20 +2,10 @@
 
 #include <math.h>
 
-#include "policyd/http_chart.h"
+#include "lib/chart.h"
 #include "policyd/http_words.h"
 
 #define TICKS 7
-
-/* Draws it in a card of the page, and frees it. */
-static void
-finish(struct chart *chart, const char *css_class, GString *out)
-{
-	g_string_append_printf(out, "<section class=\"card %s\">", css_class);
-	chart_render(chart, out);
-	g_string_append(out, "</section>");
-	g_free(chart);
-}
 
 static void
 set_counts(struct chart *chart, const struct summary *summaries, unsigned n)
@@ -57,7 +47,7 @@ set_times(struct chart *chart, int64_t first, int64_t step, const char *format)
 }
 
 void
-http_charts_hours(const struct view *view, GString *out)
+http_charts_hours(const struct view *view, GString *out, GString *empty)
 {
 	struct chart *chart = g_new0(struct chart, 1);
 	g_autofree char *description = g_strdup_printf(
@@ -67,32 +57,37 @@ http_charts_hours(const struct view *view, GString *out)
 
 	*chart = (struct chart){.id = "hours",
 	    .title = "The last 48 hours",
+	    .nothing = "Nobody has asked about mail.",
 	    .column = "Hour (UTC)",
+	    .hour_0 = view->hours[0].first,
 	    .unit = "",
 	    .description = description};
 	set_counts(chart, view->hours, VIEW_HOURS);
 	set_times(chart, view->hours[0].first * 3600, 3600, "%a %H:%M");
-	finish(chart, "wide", out);
+	chart_card(chart, "wide", out, empty);
+	g_free(chart);
 }
 
 void
-http_charts_days(const struct view *view, GString *out)
+http_charts_days(const struct view *view, GString *out, GString *empty)
 {
 	struct chart *chart = g_new0(struct chart, 1);
 
 	*chart = (struct chart){.id = "days",
 	    .title = "The last 30 days",
+	    .nothing = "Nobody has asked about mail.",
 	    .column = "Day (UTC)",
 	    .unit = "",
 	    .description = "Requests by day: deferred, passed after a delay, and let in "
 			   "without one."};
 	set_counts(chart, view->days, VIEW_DAYS);
 	set_times(chart, view->days[0].first * 3600, 86400, "%-d %b");
-	finish(chart, "half", out);
+	chart_card(chart, "half", out, empty);
+	g_free(chart);
 }
 
 void
-http_charts_gone(const struct view *view, GString *out)
+http_charts_gone(const struct view *view, GString *out, GString *empty)
 {
 	struct chart *chart = g_new0(struct chart, 1);
 	double *values = chart->series[0].values;
@@ -100,6 +95,7 @@ http_charts_gone(const struct view *view, GString *out)
 
 	*chart = (struct chart){.id = "gone",
 	    .title = "First attempts that never came back",
+	    .nothing = "No first attempt is older than its retry window yet.",
 	    .note =
 		"Share of each day's first attempts; days whose retry window is open are left out.",
 	    .column = "Day (UTC)",
@@ -118,7 +114,8 @@ http_charts_gone(const struct view *view, GString *out)
 		values[i] = ripe ? 100 * summary_gone(day) : NAN;
 	}
 	set_times(chart, view->days[0].first * 3600, 86400, "%-d %b");
-	finish(chart, "half", out);
+	chart_card(chart, "half", out, empty);
+	g_free(chart);
 }
 
 /* Where a value lies on an axis of buckets of equal width. */
@@ -136,26 +133,22 @@ position(const struct histogram_scale *scale, double value)
 }
 
 void
-http_charts_delays(const struct view *view, GString *out)
+http_charts_delays(const struct view *view, GString *out, GString *empty)
 {
 	const struct histogram_scale *scale = &histogram_delay;
 	const struct histogram *delays = &view->two_days.delays;
 	struct chart *chart = g_new0(struct chart, 1);
 	double median = histogram_quantile(scale, delays, 0.5);
 	double p95 = histogram_quantile(scale, delays, 0.95);
-	g_autoptr(GString) note = g_string_new("48 hours. ");
+	g_autoptr(GString) note = g_string_new("48 hours. Median ");
 
-	if (isnan(median)) {
-		g_string_append(note, "No mail has passed yet.");
-	} else {
-		g_string_append(note, "Median ");
-		words_duration_or_dash(note, median);
-		g_string_append(note, " (dashed), 95\xe2\x80\xaf% within ");
-		words_duration_or_dash(note, p95);
-		g_string_append(note, " (dotted).");
-	}
+	words_duration_or_dash(note, median);
+	g_string_append(note, " (dashed), 95\xe2\x80\xaf% within ");
+	words_duration_or_dash(note, p95);
+	g_string_append(note, " (dotted).");
 	*chart = (struct chart){.id = "delays",
 	    .title = "How long passed mail was delayed",
+	    .nothing = "No mail has passed after a delay in 48 hours.",
 	    .note = note->str,
 	    .description = note->str,
 	    .column = "Delay up to",
@@ -180,26 +173,25 @@ http_charts_delays(const struct view *view, GString *out)
 	for (unsigned i = 1; i < TICKS; i++)
 		g_strlcpy(chart->ticks[i], chart->labels[i * scale->n_bounds / (TICKS - 1) - 1],
 		    sizeof chart->ticks[i]);
-	finish(chart, "half", out);
+	chart_card(chart, "half", out, empty);
+	g_free(chart);
 }
 
 /* -- charts of the classifier -- */
 
 void
-http_charts_scores(const struct view *view, GString *out)
+http_charts_scores(const struct view *view, GString *out, GString *empty)
 {
 	struct chart *chart = g_new0(struct chart, 1);
 	double ham = settings_decimal(view->settings, SETTING_CLASSIFIER_HAM_CUTOFF);
 	double spam = settings_decimal(view->settings, SETTING_CLASSIFIER_SPAM_CUTOFF);
-	bool none = summary_verdicts(&view->judged_two_days) == 0;
-	g_autofree char *note =
-	    none ? g_strdup("48 hours. greylag filter has judged no mail yet.")
-		 : g_strdup_printf("48 hours. Spam from %.2f on (dashed), ham up to %.2f (dotted), "
-				   "unsure between.",
-		       spam, ham);
+	g_autofree char *note = g_strdup_printf(
+	    "48 hours. Spam from %.2f on (dashed), ham up to %.2f (dotted), unsure between.", spam,
+	    ham);
 
 	*chart = (struct chart){.id = "scores",
 	    .title = "Spam scores of mail",
+	    .nothing = "The classifier has judged no mail in 48 hours.",
 	    .note = note,
 	    .description = note,
 	    .column = "Score",
@@ -221,12 +213,13 @@ http_charts_scores(const struct view *view, GString *out)
 	for (unsigned i = 0; i < chart->n_ticks; i++)
 		g_snprintf(chart->ticks[i], sizeof chart->ticks[i], "%.2f",
 		    i / (double)(chart->n_ticks - 1));
-	finish(chart, "half", out);
+	chart_card(chart, "half", out, empty);
+	g_free(chart);
 }
 
 /* Hours of some of the classifier's cells. */
 struct judged_chart {
-	const char *id, *title, *note, *description;
+	const char *id, *title, *note, *nothing;
 	struct {
 		const char *name, *css_class;
 		enum verdicts_cell cell;
@@ -234,15 +227,18 @@ struct judged_chart {
 };
 
 static void
-render_judged(const struct view *view, const struct judged_chart *what, GString *out)
+render_judged(
+    const struct view *view, const struct judged_chart *what, GString *out, GString *empty)
 {
 	struct chart *chart = g_new0(struct chart, 1);
 
 	*chart = (struct chart){.id = what->id,
 	    .title = what->title,
 	    .note = what->note,
-	    .description = what->description,
+	    .nothing = what->nothing,
+	    .description = what->note,
 	    .column = "Hour (UTC)",
+	    .hour_0 = view->hours[0].first,
 	    .unit = "",
 	    .n_columns = VIEW_HOURS};
 	for (unsigned s = 0; s < G_N_ELEMENTS(what->series) && what->series[s].name; s++) {
@@ -254,11 +250,12 @@ render_judged(const struct view *view, const struct judged_chart *what, GString 
 			    (double)view->judged_hours[i].cells[what->series[s].cell];
 	}
 	set_times(chart, view->hours[0].first * 3600, 3600, "%a %H:%M");
-	finish(chart, "half", out);
+	chart_card(chart, "half", out, empty);
+	g_free(chart);
 }
 
 void
-http_charts_verdicts(const struct view *view, GString *out)
+http_charts_verdicts(const struct view *view, GString *out, GString *empty)
 {
 	const uint64_t *cells = view->judged_two_days.cells;
 	g_autofree char *description = g_strdup_printf(
@@ -266,16 +263,16 @@ http_charts_verdicts(const struct view *view, GString *out)
 	    " ham, %" G_GUINT64_FORMAT " unsure.",
 	    cells[VERDICTS_SPAM], cells[VERDICTS_HAM], cells[VERDICTS_UNSURE]);
 	const struct judged_chart chart = {"verdicts", "Verdicts, 48 hours", description,
-	    description,
+	    "The classifier has judged no mail.",
 	    {{"Spam", "failed", VERDICTS_SPAM}, {"Ham", "passed", VERDICTS_HAM},
 		{"Unsure", "spared", VERDICTS_UNSURE}}};
 
-	render_judged(view, &chart, out);
+	render_judged(view, &chart, out, empty);
 }
 
 /* What was moved was learned, too: it is told, not stacked. */
 void
-http_charts_trainings(const struct view *view, GString *out)
+http_charts_trainings(const struct view *view, GString *out, GString *empty)
 {
 	const uint64_t *cells = view->judged_two_days.cells;
 	g_autofree char *description = g_strdup_printf(
@@ -283,8 +280,8 @@ http_charts_trainings(const struct view *view, GString *out)
 	    " as ham; %" G_GUINT64_FORMAT " of them had been learned as the other before.",
 	    cells[VERDICTS_LEARNED_SPAM], cells[VERDICTS_LEARNED_HAM], cells[VERDICTS_MOVED]);
 	const struct judged_chart chart = {"trainings", "Trainings, 48 hours", description,
-	    description,
+	    "The classifier has learned nothing.",
 	    {{"Spam", "failed", VERDICTS_LEARNED_SPAM}, {"Ham", "passed", VERDICTS_LEARNED_HAM}}};
 
-	render_judged(view, &chart, out);
+	render_judged(view, &chart, out, empty);
 }

@@ -3,8 +3,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "lib/chart.h"
 #include "policyd/http_assets.h"
-#include "policyd/http_chart.h"
 #include "policyd/http_charts.h"
 #include "policyd/http_report.h"
 #include "policyd/http_stats.h"
@@ -94,12 +94,16 @@ kpi_share(GString *out, double share)
 }
 
 static void
-render_kpis(const struct view *view, GString *out)
+render_kpis(const struct view *view, GString *out, GString *empty)
 {
 	double median = histogram_quantile(&histogram_delay, &view->day.delays, 0.5);
 	double p95 = histogram_quantile(&histogram_delay, &view->day.delays, 0.95);
 	g_autoptr(GString) note = g_string_new("of passed mail; 95\xe2\x80\xaf% within ");
 
+	if (summary_all(&view->day) == 0) {
+		chart_line(empty, "The last 24 hours", "Nobody has asked about mail.");
+		return;
+	}
 	if (isnan(median))
 		g_string_assign(note, "no mail has passed in 24 hours");
 	else
@@ -126,7 +130,7 @@ render_kpis(const struct view *view, GString *out)
 /* -- tables -- */
 
 static void
-render_reasons(const struct view *view, GString *out)
+render_reasons(const struct view *view, GString *out, GString *empty)
 {
 	static const char *const classes[] = {[REASON_DEFERS] = "deferred",
 	    [REASON_PASSES] = "passed",
@@ -136,13 +140,12 @@ render_reasons(const struct view *view, GString *out)
 
 	for (unsigned i = 0; i < REASONS; i++)
 		top = MAX(top, view->day.by_reason[i]);
-	g_string_append(
-	    out, "<section class=\"card half\"><h2 id=\"reasons\">Why, in 24 hours</h2>");
-	if (!top)
-		g_string_append(out, "<p class=\"soft\">No decision yet.</p></section>");
-	if (!top)
+	if (!top) {
+		chart_line(empty, "Why, in 24 hours", "Nothing has been decided.");
 		return;
-	g_string_append(out, "<table aria-labelledby=\"reasons\"><tbody>");
+	}
+	g_string_append(out, "<section class=\"card\"><h2 id=\"reasons\">Why, in 24 hours</h2>"
+			     "<table aria-labelledby=\"reasons\"><tbody>");
 	for (unsigned i = 0; i < REASONS; i++) {
 		const struct reason_row *row = reason_row((enum reason)i);
 		g_autofree char *name = g_strdup_printf("last_24_hours.by_reason.%s", row->name);
@@ -161,16 +164,19 @@ render_reasons(const struct view *view, GString *out)
 }
 
 static void
-top_table(const GArray *items, const char *title, GString *out)
+top_table(const GArray *items, const char *id, const char *title, GString *out)
 {
-	g_string_append_printf(out, "<h3>%s</h3><table><tbody>", title);
+	if (!items->len)
+		return;
+	g_string_append_printf(
+	    out, "<h3 id=\"%s\">%s</h3><table aria-labelledby=\"%s\"><tbody>", id, title, id);
 	for (guint i = 0; i < items->len; i++) {
 		const struct sketch_item *item = &g_array_index(items, struct sketch_item, i);
 		const struct sketch_item *first = &g_array_index(items, struct sketch_item, 0);
 
-		g_string_append(out, "<tr><th scope=\"row\"><code>");
-		chart_escape(out, item->key);
-		g_string_append(out, "</code></th><td class=\"bar\">");
+		g_string_append(out, "<tr><th scope=\"row\">");
+		chart_name(out, item->key);
+		g_string_append(out, "</th><td class=\"bar\">");
 		chart_bar(out, (double)item->count, (double)first->count, "deferred");
 		g_string_append(out, "</td><td class=\"n\">");
 		chart_number(out, item->count);
@@ -180,42 +186,55 @@ top_table(const GArray *items, const char *title, GString *out)
 }
 
 static void
-render_top(const struct view *view, GString *out)
+render_top(const struct view *view, GString *out, GString *empty)
 {
-	g_string_append(out, "<section class=\"card half\"><h2>Deferred most often</h2>"
-			     "<p class=\"soft\">Since ");
+	static const char title[] = "Deferred most often";
+	const GArray *networks = view->top[STATS_NETWORKS], *domains = view->top[STATS_DOMAINS];
+
+	if (settings_on(view->settings, SETTING_GREYLIST_PRIVACY)) {
+		chart_line(empty, title, "Not kept: <code>greylist.privacy</code> is on.");
+		return;
+	}
+	if (!networks->len && !domains->len) {
+		chart_line(empty, title, "Nobody since the start.");
+		return;
+	}
+	g_string_append_printf(
+	    out, "<section class=\"card\"><h2>%s</h2><p class=\"soft\">Since ", title);
 	words_time(out, view->top_since, "%-d %b %H:%M UTC");
 	g_string_append(out, ".</p>");
-	if (settings_on(view->settings, SETTING_GREYLIST_PRIVACY)) {
-		g_string_append(out, "<p class=\"soft\">Not kept: greylist.privacy is on.</p>");
-	} else if (!view->top[STATS_NETWORKS]->len && !view->top[STATS_DOMAINS]->len) {
-		g_string_append(out, "<p class=\"soft\">Nobody yet.</p>");
-	} else {
-		top_table(view->top[STATS_NETWORKS], "Networks of clients", out);
-		top_table(view->top[STATS_DOMAINS], "Domains of senders", out);
-	}
+	top_table(networks, "top-networks", "Networks of clients", out);
+	top_table(domains, "top-domains", "Domains of senders", out);
 	g_string_append(out, "</section>");
 }
 
 /* -- store, classifier, settings -- */
 
 static void
-fact(GString *out, const char *name)
+facts_begin(GString *out, const char *id, const char *title)
 {
-	g_string_append_printf(out, "<tr><th scope=\"row\">%s</th><td class=\"n\">", name);
+	g_string_append_printf(out,
+	    "<section class=\"card\"><h2 id=\"%s\">%s</h2><dl class=\"facts\" "
+	    "aria-labelledby=\"%s\">",
+	    id, title, id);
 }
 
-/* Of words, which may go over lines; numbers may not. */
 static void
-fact_words(GString *out, const char *name)
+facts_end(GString *out)
 {
-	g_string_append_printf(out, "<tr><th scope=\"row\">%s</th><td class=\"n long\">", name);
+	g_string_append(out, "</dl></section>");
+}
+
+static void
+fact(GString *out, const char *name)
+{
+	g_string_append_printf(out, "<div><dt>%s</dt><dd>", name);
 }
 
 static void
 fact_end(GString *out)
 {
-	g_string_append(out, "</td></tr>");
+	g_string_append(out, "</dd></div>");
 }
 
 static void
@@ -239,9 +258,10 @@ fact_stat(GString *out, const char *name, const char *path, uint64_t n)
 static void
 render_error(const struct view *view, GString *out)
 {
-	fact_words(out, "Last error");
+	fact(out, "Last error");
 	if (view->error.at) {
-		words_time(out, view->error.at, "%-d %b %H:%M UTC: ");
+		words_time(out, view->error.at, "%-d %b %H:%M UTC");
+		g_string_append(out, ": ");
 		chart_escape(out, view->error.what);
 	} else {
 		g_string_append(out, "none since the start");
@@ -254,9 +274,8 @@ render_store(const struct view *view, GString *out)
 {
 	const struct store_status *store = &view->store;
 
-	g_string_append(out, "<section class=\"card half\"><h2 id=\"store\">Store and server</h2>"
-			     "<table aria-labelledby=\"store\"><tbody>");
-	fact_words(out, "Store");
+	facts_begin(out, "store", "Store and server");
+	fact(out, "Store");
 	chart_escape(out, view->problem ? view->problem : "answers");
 	fact_end(out);
 	if (view->have_store && store->fallback.configured) {
@@ -299,23 +318,24 @@ render_store(const struct view *view, GString *out)
 	words_duration_or_dash(out, (double)(view->now - view->started));
 	fact_end(out);
 	render_error(view, out);
-	g_string_append(out, "</tbody></table></section>");
+	facts_end(out);
 }
 
 static void
-render_classifier(const struct view *view, GString *out)
+render_classifier(const struct view *view, GString *out, GString *empty)
 {
 	uint64_t tokens = view->store.records[STORE_TOKENS];
 	uint64_t messages = view->store.records[STORE_MESSAGES];
 
-	g_string_append(out, "<section class=\"card\"><h2 id=\"classifier\">Classifier</h2>");
 	if (!view->have_store || (!tokens && !messages)) {
-		g_string_append(out,
-		    "<p class=\"soft\">No classifier data yet: no message has been trained. "
-		    "<code>greylag train --ham FOLDER --spam FOLDER</code> begins.</p></section>");
+		chart_line(empty, "Classifier",
+		    "No classifier data yet; <code>greylag train "
+		    "<span class=\"nobr\">--ham FOLDER</span> "
+		    "<span class=\"nobr\">--spam FOLDER</span></code> "
+		    "begins.");
 		return;
 	}
-	g_string_append(out, "<table aria-labelledby=\"classifier\"><tbody>");
+	facts_begin(out, "classifier", "Classifier");
 	fact_stat(out, "Tokens", "classifier.tokens", tokens);
 	fact_stat(out, "Messages known", "classifier.messages", messages);
 	fact_stat(out, "Learned as spam", "classifier.trained.spam", view->learned.spam);
@@ -330,25 +350,76 @@ render_classifier(const struct view *view, GString *out)
 	    view->judged_two_days.cells[VERDICTS_LEARNED_SPAM]);
 	fact_stat(out, "Learned in 48 h as ham", "verdicts.last_48_hours.trained_ham",
 	    view->judged_two_days.cells[VERDICTS_LEARNED_HAM]);
-	g_string_append(out, "</tbody></table></section>");
+	facts_end(out);
 }
 
 static void
 render_settings(const struct view *view, GString *out)
 {
-	g_string_append(out, "<section class=\"card half\"><h2 id=\"settings\">Settings</h2>"
-			     "<table aria-labelledby=\"settings\"><tbody>");
+	facts_begin(out, "settings", "Settings");
 	for (const enum setting *s = http_shown_settings; *s != SETTING_COUNT; s++) {
 		const struct setting_row *row = settings_row(*s);
+		g_autofree char *name = g_strdup_printf("%s.%s", row->section, row->key);
 		g_autofree char *value = settings_format(view->settings, *s);
 
-		g_string_append_printf(out,
-		    "<tr><th scope=\"row\"><code>%s.%s</code></th><td class=\"n long\"><code>",
-		    row->section, row->key);
-		chart_escape(out, value);
-		g_string_append(out, "</code></td></tr>");
+		g_string_append(out, "<div><dt>");
+		chart_name(out, name);
+		g_string_append(out, "</dt><dd>");
+		if (*value)
+			chart_name(out, value);
+		else
+			g_string_append(out, "none");
+		fact_end(out);
 	}
-	g_string_append(out, "</tbody></table></section>");
+	facts_end(out);
+}
+
+/* -- the page -- */
+
+static void
+render_charts(const struct view *view, GString *out, GString *empty)
+{
+	g_string_append(out, "<div class=\"grid\">");
+	http_charts_hours(view, out, empty);
+	g_string_append(out, "</div><div class=\"grid\">");
+	http_charts_days(view, out, empty);
+	http_charts_gone(view, out, empty);
+	http_charts_delays(view, out, empty);
+	http_charts_scores(view, out, empty);
+	http_charts_verdicts(view, out, empty);
+	http_charts_trainings(view, out, empty);
+	g_string_append(out, "</div><div class=\"grid\">");
+	http_report_domains(view, out);
+	g_string_append(out, "</div>");
+}
+
+static void
+render_tables(const struct view *view, GString *out, GString *empty)
+{
+	render_reasons(view, out, empty);
+	render_top(view, out, empty);
+	http_report_tables(view, out, empty);
+	render_classifier(view, out, empty);
+	render_store(view, out);
+	render_settings(view, out);
+}
+
+/* First what greylisting did, then the numbers that this rests on; what has nothing to show is
+ * told in lines before the tables. */
+static void
+render_main(const struct view *view, GString *out)
+{
+	g_autoptr(GString) empty = g_string_new(NULL), tables = g_string_new(NULL);
+
+	render_header(view, out);
+	render_banners(view, out);
+	http_report_worth(view, out, empty);
+	render_kpis(view, out, empty);
+	render_charts(view, out, empty);
+	render_tables(view, tables, empty);
+	if (empty->len)
+		g_string_append_printf(out, "<div class=\"card lines\">%s</div>", empty->str);
+	g_string_append_printf(out, "<div class=\"tables\">%s</div>", tables->str);
 }
 
 void
@@ -358,30 +429,11 @@ http_page_render(const struct view *view, GString *out)
 	    "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">"
 	    "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">"
 	    "<title>greylag</title><link rel=\"icon\" href=\"data:,\"><style>");
-	g_string_append(out, http_style);
+	g_string_append_printf(out, "%s</style><style>%s", chart_style, http_style);
 	g_string_append(out, "</style></head><body><p class=\"lost\" role=\"status\">The server "
 			     "does not answer; these are its last numbers.</p><main>");
-	render_header(view, out);
-	render_banners(view, out);
-	render_kpis(view, out);
-	g_string_append(out, "<div class=\"grid\">");
-	http_charts_hours(view, out);
-	http_charts_delays(view, out);
-	http_charts_gone(view, out);
-	http_charts_scores(view, out);
-	http_charts_verdicts(view, out);
-	g_string_append(out, "<div class=\"stack\">");
-	http_charts_days(view, out);
-	render_reasons(view, out);
-	http_charts_trainings(view, out);
-	g_string_append(out, "</div><div class=\"stack\">");
-	render_top(view, out);
-	render_classifier(view, out);
-	g_string_append(out, "</div>");
-	http_report_render(view, out);
-	render_store(view, out);
-	render_settings(view, out);
-	g_string_append(out, "</div><footer>greylagd ");
+	render_main(view, out);
+	g_string_append(out, "<footer>greylagd ");
 	chart_escape(out, view->release);
 	g_string_append(out,
 	    ". The same numbers for machines: <a href=\"/stats\">/stats</a> (JSON), "

@@ -2,7 +2,7 @@
 
 #include <math.h>
 
-#include "policyd/http_chart.h"
+#include "lib/chart.h"
 #include "policyd/http_words.h"
 #include "policyd/report_words.h"
 
@@ -11,26 +11,9 @@
 
 #define DASH "\xe2\x80\x93"
 
+#define TITLE "What greylisting did, and does it pay"
+
 /* -- cells of tables -- */
-
-static void
-table_begin(GString *out, const char *id, const char *const *heads)
-{
-	g_string_append_printf(out,
-	    "<div class=\"sideways\" id=\"%s-b\" tabindex=\"0\" role=\"group\" "
-	    "aria-labelledby=\"%s\"><table><thead><tr>",
-	    id, id);
-	for (int i = 0; heads[i]; i++)
-		g_string_append_printf(
-		    out, "<th scope=\"col\"%s>%s</th>", i ? " class=\"n\"" : "", heads[i]);
-	g_string_append(out, "</tr></thead><tbody>");
-}
-
-static void
-table_end(GString *out)
-{
-	g_string_append(out, "</tbody></table></div>");
-}
 
 static void
 count_cell(GString *out, uint64_t n)
@@ -76,13 +59,10 @@ static void
 name_cell(GString *out, const char *name)
 {
 	g_string_append(out, "<tr><th scope=\"row\">");
-	if (*name) {
-		g_string_append(out, "<code>");
-		chart_escape(out, name);
-		g_string_append(out, "</code>");
-	} else {
+	if (*name)
+		chart_name(out, name);
+	else
 		g_string_append(out, "others");
-	}
 	g_string_append(out, "</th>");
 }
 
@@ -116,17 +96,17 @@ render_left_out(const struct report_row *row, GString *out)
 static void
 fact(GString *out, const char *name, const char *path, uint64_t n)
 {
-	g_string_append_printf(out, "<tr><th scope=\"row\">%s</th><td class=\"n\">", name);
+	g_string_append_printf(out, "<div><dt>%s</dt><dd>", name);
 	words_stat(out, path, n);
-	g_string_append(out, "</td></tr>");
+	g_string_append(out, "</dd></div>");
 }
 
 static void
 duration_fact(GString *out, const char *name, double seconds)
 {
-	g_string_append_printf(out, "<tr><th scope=\"row\">%s</th>", name);
-	duration_cell(out, seconds);
-	g_string_append(out, "</tr>");
+	g_string_append_printf(out, "<div><dt>%s</dt><dd>", name);
+	words_duration_or_dash(out, seconds);
+	g_string_append(out, "</dd></div>");
 }
 
 static void
@@ -134,8 +114,7 @@ hours_fact(GString *out, const char *name, uint64_t seconds)
 {
 	char hours[REPORT_WORDS_SIZE];
 
-	g_string_append_printf(out,
-	    "<tr><th scope=\"row\">%s</th><td class=\"n\">%s\xc2\xa0h</td></tr>", name,
+	g_string_append_printf(out, "<div><dt>%s</dt><dd>%s\xc2\xa0h</dd></div>", name,
 	    report_words_hours(seconds, hours));
 }
 
@@ -144,42 +123,46 @@ render_all(const struct report_result *r, GString *out)
 {
 	const struct report_row *all = &r->all;
 
-	g_string_append(out, "<section class=\"card half\"><h2 id=\"report\">What greylisting did, "
-			     "30 days</h2><p class=\"soft\">First attempts and verdicts from ");
-	words_time(out, r->period.from, "%-d %b");
+	g_string_append(out, "<section class=\"card worth\"><h2 id=\"report\">" TITLE "</h2>"
+			     "<p class=\"soft\">First attempts and verdicts of 30 days, from ");
+	words_date(out, r->period.from);
 	g_string_append(out, " on, as of ");
 	words_time(out, r->period.now, "%-d %b %H:%M UTC");
 	g_string_append(out, ".</p>");
 	render_worth(r, out);
-	g_string_append(out, "<table aria-labelledby=\"report\"><tbody>");
+	g_string_append(out, "<dl class=\"figures\" aria-labelledby=\"report\">");
 	fact(out, "First attempts", "report.all.first_attempts.count", all->firsts);
 	fact(out, "Never came back", "report.all.first_attempts.never_returned",
 	    all->firsts - all->returned);
 	fact(out, "May come back yet, left out", "report.all.first_attempts.open", all->open);
 	fact(out, "Spam judged", "report.all.judged.spam", all->judged[DELIVERY_SPAM]);
-	fact(out, "of it, came back after a delay", "report.all.delayed.spam",
-	    all->delayed[DELIVERY_SPAM]);
+	fact(out, "Spam that came back", "report.all.delayed.spam", all->delayed[DELIVERY_SPAM]);
 	fact(out, "Ham judged", "report.all.judged.ham", all->judged[DELIVERY_HAM]);
-	fact(out, "of it, delayed", "report.all.delayed.ham", all->delayed[DELIVERY_HAM]);
-	duration_fact(out, "Its median delay", all->ham.median);
-	duration_fact(out, "95\xe2\x80\xaf% within", all->ham.p95);
-	duration_fact(out, "The worst", all->ham.worst);
-	hours_fact(out, "All of them together", all->ham.seconds);
-	g_string_append(out, "</tbody></table>");
+	fact(out, "Ham delayed", "report.all.delayed.ham", all->delayed[DELIVERY_HAM]);
+	duration_fact(out, "Median delay of ham", all->ham.median);
+	duration_fact(out, "95\xe2\x80\xaf% of ham within", all->ham.p95);
+	duration_fact(out, "Worst delay of ham", all->ham.worst);
+	hours_fact(out, "All delays of ham", all->ham.seconds);
+	g_string_append(out, "</dl>");
 	render_left_out(all, out);
 	g_string_append(out, "</section>");
 }
 
 static void
-render_what_if(const struct report_result *r, GString *out)
+render_what_if(const struct report_result *r, GString *out, GString *empty)
 {
 	static const char *const heads[] = {
 	    "Delay", "Never back", "Spam through", "Ham, median", "95\xe2\x80\xaf% within", NULL};
 	bool unknown = false;
 
+	if (!r->all.firsts) {
+		chart_line(empty, "The same traffic at other delays",
+		    "No first attempt in 30 days is older than its retry window.");
+		return;
+	}
 	g_string_append(out, "<section class=\"card\"><h2 id=\"other-delays\">The same traffic at "
 			     "other delays</h2>");
-	table_begin(out, "other-delays", heads);
+	chart_table_begin(out, "other-delays", heads);
 	for (int i = 0; i < DOMAINS_DELAYS; i++) {
 		const struct report_what_if *w = &r->what_if[i];
 		g_autofree char *delay = words_duration((double)w->delay);
@@ -192,7 +175,7 @@ render_what_if(const struct report_result *r, GString *out)
 		duration_cell(out, w->ham.p95);
 		g_string_append(out, "</tr>");
 	}
-	table_end(out);
+	chart_table_end(out);
 	if (unknown)
 		g_string_append(out,
 		    "<p class=\"soft\">Nobody comes again after having passed: of who passed "
@@ -203,20 +186,19 @@ render_what_if(const struct report_result *r, GString *out)
 }
 
 static void
-render_pools(const struct report_result *r, GString *out)
+render_pools(const struct report_result *r, GString *out, GString *empty)
 {
 	static const char *const heads[] = {
 	    "Client domain", "Addresses", "Ham delayed", "Median", NULL};
 
-	g_string_append(out, "<section class=\"card\"><h2 id=\"pools\">Worth whitelisting</h2>");
 	if (!r->pools->len) {
-		g_string_append(out,
-		    "<p class=\"soft\">No client domain sends wanted mail from many addresses that "
-		    "waits for long.</p></section>");
+		chart_line(empty, "Worth whitelisting",
+		    "No client domain sends wanted mail from many addresses that waits for long.");
 		return;
 	}
-	g_string_append(out, "<p class=\"soft\">No spam, many addresses, long delays.</p>");
-	table_begin(out, "pools", heads);
+	g_string_append(out, "<section class=\"card\"><h2 id=\"pools\">Worth whitelisting</h2>"
+			     "<p class=\"soft\">No spam, many addresses, long delays.</p>");
+	chart_table_begin(out, "pools", heads);
 	for (guint i = 0; i < r->pools->len && i < POOLS_SHOWN; i++) {
 		const struct report_pool *pool = r->pools->pdata[i];
 
@@ -226,21 +208,22 @@ render_pools(const struct report_result *r, GString *out)
 		duration_cell(out, pool->delays.median);
 		g_string_append(out, "</tr>");
 	}
-	table_end(out);
+	chart_table_end(out);
 	g_string_append(out, "</section>");
 }
 
-static void
-render_rows(const struct report_result *r, GString *out)
+void
+http_report_domains(const struct view *view, GString *out)
 {
 	static const char *const heads[] = {"Recipients' domain", "First attempts", "Never back",
 	    "Spam back", "Ham delayed", "Median", "95\xe2\x80\xaf% within", "Worst", NULL};
+	const struct report_result *r = view->report;
 
-	if (!r->rows->len)
+	if (!r || !r->rows->len)
 		return;
 	g_string_append(out, "<section class=\"card wide\"><h2 id=\"by-domain\">By domain of "
 			     "recipients, 30 days</h2>");
-	table_begin(out, "by-domain", heads);
+	chart_table_begin(out, "by-domain", heads);
 	for (guint i = 0; i < r->rows->len && i < ROWS_SHOWN; i++) {
 		const struct report_row *row = r->rows->pdata[i];
 
@@ -254,7 +237,7 @@ render_rows(const struct report_result *r, GString *out)
 		duration_cell(out, row->ham.worst);
 		g_string_append(out, "</tr>");
 	}
-	table_end(out);
+	chart_table_end(out);
 	if (r->rows->len > ROWS_SHOWN)
 		g_string_append_printf(out,
 		    "<p class=\"soft\">And %u more: <code>greylagctl report --json</code>.</p>",
@@ -263,20 +246,23 @@ render_rows(const struct report_result *r, GString *out)
 }
 
 void
-http_report_render(const struct view *view, GString *out)
+http_report_worth(const struct view *view, GString *out, GString *empty)
 {
 	const struct report_result *r = view->report;
 
-	if (!r) {
-		g_string_append(out,
-		    "<section class=\"card wide\"><h2>What greylisting did, 30 days</h2>"
-		    "<p class=\"soft\">Not counted yet: a minute after the start.</p></section>");
+	if (!r)
+		chart_line(empty, TITLE, "Not counted yet: a minute after the start.");
+	else if (report_is_empty(r))
+		chart_line(empty, TITLE, "No first attempt and no verdict in 30 days.");
+	else
+		render_all(r, out);
+}
+
+void
+http_report_tables(const struct view *view, GString *out, GString *empty)
+{
+	if (!view->report)
 		return;
-	}
-	render_all(r, out);
-	g_string_append(out, "<div class=\"stack\">");
-	render_what_if(r, out);
-	render_pools(r, out);
-	g_string_append(out, "</div>");
-	render_rows(r, out);
+	render_what_if(view->report, out, empty);
+	render_pools(view->report, out, empty);
 }

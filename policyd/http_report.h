@@ -1,5 +1,5 @@
 /*
- * The report's section of the page.
+ * The report's cards of the page; what has nothing to show is a line of EMPTY.
  */
 #ifndef GREYLAG_POLICYD_HTTP_REPORT_H
 #define GREYLAG_POLICYD_HTTP_REPORT_H
@@ -8,6 +8,13 @@
 
 #include "policyd/view.h"
 
-void http_report_render(const struct view *view, GString *out);
+/* What greylisting did, and whether it pays. */
+void http_report_worth(const struct view *view, GString *out, GString *empty);
+
+/* The same by domain of recipients. */
+void http_report_domains(const struct view *view, GString *out);
+
+/* Other delays, and what is worth whitelisting. */
+void http_report_tables(const struct view *view, GString *out, GString *empty);
 
 #endif

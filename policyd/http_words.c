@@ -2,7 +2,7 @@
 
 #include <math.h>
 
-#include "policyd/http_chart.h"
+#include "lib/chart.h"
 
 char *
 words_duration(double seconds)
@@ -51,6 +51,17 @@ void
 words_time(GString *out, int64_t at, const char *format)
 {
 	g_autofree char *text = words_format_time(at, format);
+	g_autofree char *moment = words_format_time(at, "%Y-%m-%dT%H:%M:%SZ");
+
+	g_string_append_printf(out, "<time datetime=\"%s\">", moment);
+	chart_escape(out, text);
+	g_string_append(out, "</time>");
+}
+
+void
+words_date(GString *out, int64_t at)
+{
+	g_autofree char *text = words_format_time(at, "%-d %b");
 
 	chart_escape(out, text);
 }

@@ -17,7 +17,10 @@ void words_duration_or_dash(GString *out, double seconds);
 /* Times are those of UTC, in which hours and days are counted. FORMAT is that of
  * g_date_time_format(). */
 char *words_format_time(int64_t at, const char *format);
+/* As an element that the page's script puts the reader's own time beside. */
 void words_time(GString *out, int64_t at, const char *format);
+/* The day of UTC. */
+void words_date(GString *out, int64_t at);
 /* With day and minute; "not yet" for 0. */
 void words_time_or_never(GString *out, int64_t at);
 

@@ -15,7 +15,6 @@ policyd_libpolicy_a_SOURCES = \
 	policyd/holder.c policyd/holder.h \
 	policyd/http.c policyd/http.h \
 	policyd/http_assets.c policyd/http_assets.h \
-	policyd/http_chart.c policyd/http_chart.h \
 	policyd/http_charts.c policyd/http_charts.h \
 	policyd/http_host.c policyd/http_host.h \
 	policyd/http_metrics.c policyd/http_metrics.h \
@@ -62,6 +61,10 @@ policyd_libpolicy_a_SOURCES = \
 	policyd/view.c policyd/view.h \
 	policyd/walk.c policyd/walk.h \
 	policyd/whitelist.c policyd/whitelist.h
+EXTRA_DIST += policyd/http_page.css policyd/http_page.js
+BUILT_SOURCES += policyd/http_page.cssi policyd/http_page.jsi
+policyd/http_page.cssi policyd/http_page.jsi: lib/embed.sed
+policyd/http_assets.$(OBJEXT): policyd/http_page.cssi policyd/http_page.jsi
 POLICYD_LIBS = policyd/libpolicy.a classifier/libclassify.a $(DB_LIBS) $(EV_LIBS) $(SYSTEMD_LIBS) \
 	$(JANSSON_LIBS) $(MICROHTTPD_LIBS) -lm
 

@@ -116,8 +116,8 @@ def restart(tap, daemon, first):
 def headers(tap, daemon):
     _, fields, _ = daemon.get("/")
     policy = fields["content-security-policy"]
-    tap.ok("unsafe" not in policy and "default-src 'none'" in policy and policy.count("sha256-") == 2,
-           "the content security policy allows two digests and nothing unsafe", policy)
+    tap.ok("unsafe" not in policy and "default-src 'none'" in policy and policy.count("sha256-") == 3,
+           "the content security policy allows three digests and nothing unsafe", policy)
     tap.ok("set-cookie" not in fields and fields["x-content-type-options"] == "nosniff", "no cookie, no sniffing")
     status, head, body = daemon.get("/", method="HEAD")
     tap.equal((status, body, head["content-length"] != "0"), (200, b"", True), "HEAD has the headers alone")

@@ -3,6 +3,11 @@ TESTS += tests/unit/test_address
 tests_unit_test_address_SOURCES = tests/unit/test_address.c
 tests_unit_test_address_LDADD = $(LIB_LIBS)
 
+check_PROGRAMS += tests/unit/test_chart
+TESTS += tests/unit/test_chart
+tests_unit_test_chart_SOURCES = tests/unit/test_chart.c
+tests_unit_test_chart_LDADD = $(LIB_LIBS)
+
 check_PROGRAMS += tests/unit/test_keyedhash
 TESTS += tests/unit/test_keyedhash
 tests_unit_test_keyedhash_SOURCES = tests/unit/test_keyedhash.c

@@ -17,7 +17,7 @@ sample_free(gpointer data)
 	struct sample *sample = data;
 
 	g_free(sample->name);
-	g_free(sample->why);
+	g_clear_pointer(&sample->why, g_array_unref);
 	reading_free(sample->reading);
 	g_free(sample);
 }
@@ -36,42 +36,59 @@ judge(struct model *model, struct sample *sample)
 	model_judge(model, &sample->reading->tokens, &sample->reading->features, &sample->score);
 }
 
-static bool
-is_mistake(const struct sample *sample)
+double
+sample_wrongness(const struct sample *sample)
 {
-	return sample->score.verdict == (sample->spam ? VERDICT_HAM : VERDICT_SPAM);
+	return sample->spam ? -sample->score.evidence : sample->score.evidence;
 }
 
-/* The place of the heaviest word that is left, which then is none any more. */
+/* The place of the heaviest word that is left, which then is none any more; N if none weighs
+ * anything. */
 static size_t
-take_heaviest(struct model_reason *reasons, size_t n)
+take_heaviest(struct model_reason *reasons, size_t n, double *ret_weight)
 {
-	size_t heaviest = 0;
+	size_t heaviest = n;
+	double weight = 0;
 
-	for (size_t i = 1; i < n; i++)
-		if (fabs(reasons[i].weight) > fabs(reasons[heaviest].weight))
+	for (size_t i = 0; i < n; i++)
+		if (fabs(reasons[i].weight) > fabs(weight)) {
 			heaviest = i;
+			weight = reasons[i].weight;
+		}
+	if (heaviest == n)
+		return n;
 	reasons[heaviest].weight = 0;
+	*ret_weight = weight;
 	return heaviest;
 }
 
-static char *
-explain(struct model *model, const struct sample *sample)
+static void
+clear_word(gpointer data)
+{
+	g_free(((struct sample_word *)data)->text);
+}
+
+static void
+explain(struct model *model, struct sample *sample)
 {
 	const struct tokens *tokens = &sample->reading->tokens;
 	g_autofree struct model_reason *reasons = g_new0(struct model_reason, tokens->count + 1);
-	GString *why = g_string_new(NULL);
 
+	sample->why = g_array_new(FALSE, FALSE, sizeof(struct sample_word));
+	g_array_set_clear_func(sample->why, clear_word);
 	if (!model_explain(model, tokens, &sample->reading->features, reasons))
-		return g_string_free(why, FALSE);
-	for (size_t i = 0; i < MIN(tokens->count, WHY_WORDS); i++) {
-		size_t word = take_heaviest(reasons, tokens->count);
+		return;
+	while (sample->why->len < WHY_WORDS) {
+		struct sample_word word = {0};
+		size_t i = take_heaviest(reasons, tokens->count, &word.weight);
 
-		g_string_append_printf(why, "%s%.*s (%u spam, %u ham)", i ? ", " : "",
-		    (int)tokens->list[word].length, tokens_text(tokens, word),
-		    reasons[word].counts.spam, reasons[word].counts.ham);
+		if (i == tokens->count)
+			return;
+		word.text = g_strndup(tokens_text(tokens, i), tokens->list[i].length);
+		word.spam = reasons[i].counts.spam;
+		word.ham = reasons[i].counts.ham;
+		g_array_append_val(sample->why, word);
 	}
-	return g_string_free(why, FALSE);
 }
 
 /* -- learning, as `greylag train --ham ... --spam ...` does -- */
@@ -181,8 +198,8 @@ end_chunk(struct online *online)
 		struct sample *sample = sample_at(online->chunk, i);
 
 		judge(online->model, sample);
-		if (online->judged++ >= online->warm_up && is_mistake(sample))
-			sample->why = explain(online->model, sample);
+		if (online->judged++ >= online->warm_up && sample_wrongness(sample) > 0)
+			explain(online->model, sample);
 	}
 	learn_all(online->model, online->chunk);
 	for (guint i = 0; i < online->chunk->len; i++)
@@ -234,8 +251,8 @@ evaluate_folds(const struct model_options *options, GPtrArray *samples, unsigned
 			if (!in_fold(sample, fold, folds))
 				continue;
 			judge(model, sample);
-			if (is_mistake(sample))
-				sample->why = explain(model, sample);
+			if (sample_wrongness(sample) > 0)
+				explain(model, sample);
 		}
 		model_free(model);
 	}

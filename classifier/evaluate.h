@@ -13,13 +13,21 @@
 #include "classifier/model.h"
 #include "classifier/reader.h"
 
+/* A word of a message, and the messages that it had been in when the message was judged. */
+struct sample_word {
+	char *text;
+	unsigned spam, ham;
+	double weight; /* above zero: it spoke for spam */
+};
+
 struct sample {
 	char *name;
 	bool spam;
 	struct reading *reading; /* NULL once it has been judged and learned online */
 	/* results */
 	struct model_score score;
-	char *why; /* the words that weighed most, for the worst mistakes; else NULL */
+	GArray *why; /* struct sample_word, the heaviest first, if the score leans to the wrong
+			side; else NULL */
 };
 
 /* The online protocol, sample by sample as they come, so that any number of messages can be
@@ -40,6 +48,10 @@ void online_finish(struct online *online);
 void evaluate_folds(const struct model_options *options, GPtrArray *samples, unsigned folds);
 
 void sample_free(gpointer sample);
+
+/* The evidence for the wrong side: above zero if the score leans to it, whether or not a cut-off
+ * makes a verdict of that. */
+double sample_wrongness(const struct sample *sample);
 
 struct accuracy {
 	size_t spam, ham;

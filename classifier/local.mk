@@ -47,6 +47,10 @@ classifier_libclassify_a_SOURCES = \
 	classifier/verdicts.c classifier/verdicts.h \
 	classifier/voice.c classifier/voice.h \
 	classifier/words.c classifier/words.h
+EXTRA_DIST += classifier/report.css
+BUILT_SOURCES += classifier/report.cssi
+classifier/report.cssi: lib/embed.sed
+classifier/report.$(OBJEXT): classifier/report.cssi
 # libxml2 and GMime are loaded when they are needed (classifier/html.c, classifier/content.c).
 CLASSIFY_LIBS = classifier/libclassify.a $(DB_LIBS) $(UTF8PROC_LIBS)
 

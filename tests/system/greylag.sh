@@ -689,7 +689,7 @@ is "$(grep -c '<script' "$dir/report.html")" 0 'not even a script'
 python3 - "$dir/report.html" <<'END'
 import html.parser, sys
 class Parser(html.parser.HTMLParser):
-    void, stack = {'meta', 'br', 'hr', 'img', 'link', 'input'}, []
+    void, stack = {'meta', 'br', 'hr', 'img', 'link', 'input', 'wbr'}, []
     optional = {'html', 'body', 'p', 'tr', 'td', 'th', 'li', 'thead', 'tbody'}
     def handle_starttag(self, tag, attributes):
         if tag not in self.void:

@@ -27,8 +27,9 @@ SYSTEM_TESTS = \
 dist_check_SCRIPTS += $(SYSTEM_TESTS)
 TESTS += $(SYSTEM_TESTS)
 if REDIS_TLS
-TESTS += tests/system/redis_tls.py
+TLS_TESTS = tests/system/redis_tls.py
 endif
+TESTS += $(TLS_TESTS)
 EXTRA_DIST += \
 	tests/system/mta.py \
 	tests/system/openmetrics.py \
@@ -47,6 +48,15 @@ stress-farm: all
 		$(abs_srcdir)/tests/system/farm.py
 .PHONY: stress-farm
 
+# Every system test again and again beside load: FLAKES_ROUNDS=10 FLAKES_TESTS="tests/system/farm.py ...".
+dist_check_SCRIPTS += tests/flakes.sh
+FLAKES_ROUNDS = 10
+FLAKES_TESTS = $(SYSTEM_TESTS) $(TLS_TESTS)
+flakes: all $(check_PROGRAMS)
+	top_srcdir='$(abs_top_srcdir)' top_builddir='$(abs_top_builddir)' FLAKES_ROUNDS='$(FLAKES_ROUNDS)' \
+		$(SHELL) $(abs_srcdir)/tests/flakes.sh $(FLAKES_TESTS)
+.PHONY: flakes
+
 # Writes a month of counters for the page in the browser.
 check_PROGRAMS += tests/system/fill
 tests_system_fill_SOURCES = tests/system/fill.c
@@ -57,7 +67,7 @@ check_PROGRAMS += tests/system/digest
 tests_system_digest_SOURCES = tests/system/digest.c
 tests_system_digest_LDADD = $(CLASSIFY_LIBS)
 clean-local:
-	rm -rf tests/system/screenshots
+	rm -rf tests/system/screenshots flakes
 
 # Sample mail, written for the tests and for contrib/run.
 EXTRA_DIST += \

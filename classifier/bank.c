@@ -26,6 +26,15 @@ bank_options_of(const struct settings *s)
 
 static bool layout_is_known(struct bank *bank);
 
+/* Milliseconds. Mail does not wait; people do. */
+static unsigned
+patience(const struct settings *settings, enum bank_access access)
+{
+	return access == BANK_SERVE
+		   ? 0
+		   : (unsigned)settings_number(settings, SETTING_STORE_PATIENCE) * 1000;
+}
+
 struct bank *
 bank_open(const struct settings *settings, const char *uri, enum bank_access access, GError **error)
 {
@@ -40,6 +49,7 @@ bank_open(const struct settings *settings, const char *uri, enum bank_access acc
 	    .read_only = access == BANK_READ,
 	    .token_only = access != BANK_SERVE,
 	    .map_size = (uint64_t)settings_number(settings, SETTING_STORE_MAP_SIZE),
+	    .patience = patience(settings, access),
 	};
 	struct store *store;
 	struct bank *bank;
@@ -99,6 +109,7 @@ bank_open_again(const struct bank *bank)
 		settings_text(bank->settings, SETTING_STORE_TLS_KEY)},
 	    .read_only = true,
 	    .token_only = true,
+	    .patience = patience(bank->settings, bank->access),
 	};
 
 	return store_open(&options, NULL);

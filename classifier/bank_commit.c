@@ -273,13 +273,16 @@ bank_delete_unused(struct store *store, const GPtrArray *keys)
 }
 
 static bool
-tell(enum store_result result, GError **error)
+tell(struct store *store, enum store_result result, GError **error)
 {
+	g_autofree char *text = NULL;
+
 	if (result == STORE_OK)
 		return true;
+	text = store_explain(store, result);
 	if (error && !*error)
-		g_set_error(error, BANK_ERROR, BANK_FAILED, "cannot write what was learned: %s",
-		    store_result_text(result));
+		g_set_error(
+		    error, BANK_ERROR, BANK_FAILED, "cannot write what was learned: %s", text);
 	return false;
 }
 
@@ -289,7 +292,7 @@ bank_wait(struct bank *bank, GError **error)
 	GError *problem = NULL;
 	enum store_result result = bank->shared ? bank_shared_finish_commit(bank, &problem)
 						: bank_embedded_finish_commit(bank);
-	bool done = tell(result, &problem);
+	bool done = tell(bank->store, result, &problem);
 
 	if (problem)
 		g_propagate_error(error, problem);

@@ -24,6 +24,32 @@ cli_fail(const GError *error)
 	return CLI_FAILED;
 }
 
+int
+cli_store_fail(struct store *store, enum store_result result)
+{
+	g_autofree char *text = store_explain(store, result);
+
+	fprintf(stderr, "greylag: %s\n", text);
+	return CLI_FAILED;
+}
+
+void
+cli_bank_error(const struct cli *cli, GError **error)
+{
+	g_autofree char *text = store_explain_last(bank_store(cli->bank));
+
+	g_set_error_literal(error, BANK_ERROR, BANK_FAILED, text);
+}
+
+int
+cli_bank_fail(const struct cli *cli)
+{
+	g_autoptr(GError) error = NULL;
+
+	cli_bank_error(cli, &error);
+	return cli_fail(error);
+}
+
 bool
 cli_prepare_reading(void)
 {

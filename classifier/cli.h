@@ -63,6 +63,10 @@ int cli_tune(struct cli *cli, int argc, char **argv);
 
 /* Tells the error, on standard error with the program's name, and returns CLI_FAILED. */
 int cli_fail(const GError *error);
+/* The same of what came of the store: of RESULT, or of what failed last in the bank's. */
+int cli_store_fail(struct store *store, enum store_result result);
+int cli_bank_fail(const struct cli *cli);
+void cli_bank_error(const struct cli *cli, GError **error);
 int cli_usage(const struct cli *cli, const char *format, ...) G_GNUC_PRINTF(2, 3);
 
 /* False when it has told that many messages cannot be read. */
@@ -87,14 +91,6 @@ bool cli_open(struct cli *cli, enum bank_access access);
 /* To read what was learned, and its model, the caller's. A store that is not there yet is as an
  * empty one; that nothing was learned is told. NULL when it has told what is wrong. */
 struct model *cli_open_to_judge(struct cli *cli);
-
-/* What to do about a store's file that is damaged. */
-#define CLI_DAMAGED                                                                                \
-	"a damaged store: \"greylagctl check\" tells more; restore a backup, or move it away and " \
-	"begin a new one with \"greylag load\" of a dump or with \"greylag train\""
-
-/* Tells that the store cannot be read, and returns CLI_FAILED. */
-int cli_fail_to_read(const struct cli *cli);
 
 /* All paths: ARGV from 1 on and the lines of FILES_FROM. NULL when it has told what is wrong
  * (*RET_STATUS). */

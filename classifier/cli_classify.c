@@ -16,11 +16,13 @@ enum format { FORMAT_TEXT, FORMAT_TERSE, FORMAT_JSON };
 struct judge {
 	struct reader *reader;
 	struct model *model;
+	struct store *store;
 };
 
 struct judged {
 	struct model_score score;
 	bool failed;
+	char *problem; /* of the store's */
 };
 
 struct classifying {
@@ -45,6 +47,8 @@ judge_message(gpointer data, gpointer item)
 	judged->failed =
 	    !model_judge(judge->model, &reading->tokens, &reading->features, &judged->score);
 	reading_free(reading);
+	if (judged->failed)
+		judged->problem = store_explain_last(judge->store);
 	return judged;
 }
 
@@ -55,7 +59,7 @@ print_text(const struct cli_message *message, const struct judged *judged)
 
 	if (judged->failed)
 		printf("error   -         %s: %s\n", name,
-		    message->error ? message->error : "the store cannot be read");
+		    message->error ? message->error : judged->problem);
 	else
 		printf("%-7s %.6f  %s%s\n", verdict_name(judged->score.verdict),
 		    judged->score.probability, name,
@@ -87,8 +91,8 @@ print_json(const struct cli_message *message, const struct judged *judged)
 
 	json_object_set_new(line, "path", json_name(message->name));
 	if (judged->failed) {
-		json_object_set_new(line, "error",
-		    json_string(message->error ? message->error : "the store cannot be read"));
+		json_object_set_new(
+		    line, "error", json_string(message->error ? message->error : judged->problem));
 	} else {
 		const struct model_score *s = &judged->score;
 
@@ -118,6 +122,7 @@ take_judged(gpointer context, gpointer item, gpointer result)
 	c->failed += judged->failed;
 	c->last = judged->score.verdict;
 	cli_message_free(item);
+	g_free(judged->problem);
 	g_free(judged);
 }
 
@@ -165,12 +170,13 @@ classify(struct cli *cli, struct model *model, char **paths, enum format format)
 	for (unsigned i = 0; i < n; i++) {
 		judges[i].reader = reader_new(cli->settings);
 		reader_set_bank(judges[i].reader, cli->bank);
+		judges[i].store = bank_store(cli->bank);
 		judges[i].model = i ? bank_model(cli->bank) : model;
 		ready &= judges[i].model != NULL &&
 			 (!second || bank_preload(cli->bank, judges[i].model));
 	}
 	if (!ready)
-		cli_fail_to_read(cli);
+		cli_bank_fail(cli);
 	ready &= can_read;
 	if (ready && first)
 		take_judged(&c, first, judge_message(&judges[0], first));

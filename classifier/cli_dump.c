@@ -193,7 +193,7 @@ cli_dump(struct cli *cli, int argc, char **argv)
 		return CLI_FAILED;
 	result = dump_all(bank_store(cli->bank), out);
 	if (result != STORE_OK)
-		fprintf(stderr, "greylag: %s\n", store_result_text(result));
+		cli_store_fail(bank_store(cli->bank), result);
 	if (out != stdout && (ferror(out) | fclose(out)) != 0) {
 		fprintf(stderr, "greylag: %s: %s\n", argv[1], g_strerror(errno));
 		return CLI_FAILED;

@@ -259,7 +259,7 @@ explain_message(
 	e.words = g_new0(struct word, e.n + 1);
 	read = read_words(model, reader, &e);
 	if (!read)
-		cli_fail_to_read(cli);
+		cli_bank_fail(cli);
 	else if (json)
 		print_json(name, &e);
 	else

@@ -143,7 +143,7 @@ judge(struct cli *cli, struct model *model, const GByteArray *message, bool upda
 				learn(cli, &model, message, &score);
 		}
 	} else {
-		cli_fail_to_read(cli);
+		cli_bank_fail(cli);
 	}
 	reading_free(reading);
 	model_free(model);
@@ -156,7 +156,7 @@ open_to_learn(struct cli *cli)
 	struct model *model = NULL;
 
 	if (cli_open(cli, BANK_LEARN) && !(model = bank_model(cli->bank)))
-		cli_fail_to_read(cli);
+		cli_bank_fail(cli);
 	return model;
 }
 

@@ -193,7 +193,7 @@ write_all(struct cli *cli, const struct wordlist *list, bool again, GError **err
 		return false;
 	model = bank_model(cli->bank);
 	if (!model)
-		g_set_error_literal(error, BANK_ERROR, BANK_FAILED, "the store cannot be read");
+		cli_bank_error(cli, error);
 	good = model && write_wordlist(cli, model, list, error) &&
 	       tell_store(imports_end(bank_store(cli->bank), digest), error);
 	model_free(model);

@@ -121,7 +121,7 @@ load_finish(struct loading *l, bool good)
 	store_wait(l->store);
 	g_array_unref(l->deltas);
 	if (l->result != STORE_OK) {
-		fprintf(stderr, "greylag: %s\n", store_result_text(l->result));
+		cli_store_fail(l->store, l->result);
 		good = false;
 	}
 	printf("%" G_GUINT64_FORMAT " records\n", l->records);

@@ -44,12 +44,6 @@ choose_store(const struct cli *cli)
 	return g_strdup(configured);
 }
 
-static void
-tell_what_to_do(void)
-{
-	fprintf(stderr, "greylag: " CLI_DAMAGED "\n");
-}
-
 static bool
 open_bank(struct cli *cli, enum bank_access access, GError **error)
 {
@@ -80,8 +74,6 @@ fail_to_open(const struct cli *cli, const GError *error)
 		tell_nothing_learned(cli);
 	else
 		cli_fail(error);
-	if (store_is_damaged(error))
-		tell_what_to_do();
 	return false;
 }
 
@@ -120,17 +112,8 @@ cli_open_to_judge(struct cli *cli)
 	}
 	model = bank_model(cli->bank);
 	if (!model)
-		cli_fail_to_read(cli);
+		cli_bank_fail(cli);
 	else if (!has_learned(model))
 		tell_nothing_learned(cli);
 	return model;
-}
-
-int
-cli_fail_to_read(const struct cli *cli)
-{
-	fprintf(stderr, "greylag: the store cannot be read\n");
-	if (cli->bank && !bank_is_shared(cli->bank))
-		tell_what_to_do();
-	return CLI_FAILED;
 }

@@ -177,7 +177,7 @@ cli_status(struct cli *cli, int argc, char **argv)
 		return CLI_FAILED;
 	if (store_status(bank_store(cli->bank), &store) != STORE_OK) {
 		model_free(model);
-		return cli_fail_to_read(cli);
+		return cli_bank_fail(cli);
 	}
 	model_totals(model, &totals);
 	model_free(model);
@@ -278,7 +278,7 @@ expire(struct cli *cli, uint32_t days)
 	}
 	g_ptr_array_unref(expiry.keys);
 	if (result != STORE_OK) {
-		fprintf(stderr, "greylag: %s\n", store_result_text(result));
+		cli_store_fail(store, result);
 		return CLI_FAILED;
 	}
 	printf(

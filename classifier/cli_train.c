@@ -133,8 +133,7 @@ learn_one(struct training *t, const struct cli_message *message, const struct re
 	t->moved += outcome == MODEL_MOVED;
 	/* It fails too where it would have to see what could not be written. */
 	if (outcome == MODEL_FAILED && !t->error && bank_wait(t->cli->bank, &t->error))
-		g_set_error_literal(
-		    &t->error, BANK_ERROR, BANK_FAILED, "the store cannot be read any more");
+		cli_bank_error(t->cli, &t->error);
 	return outcome;
 }
 
@@ -342,8 +341,7 @@ rebuild_in_turn(struct training *t, bool fresh)
 	fresh &= !t->single;
 	t->single = false;
 	if (!fresh && !open_model(t))
-		g_set_error_literal(
-		    &t->error, BANK_ERROR, BANK_FAILED, "the store cannot be read any more");
+		cli_bank_error(t->cli, &t->error);
 	if (t->error || !rebuild_model(t) || bank_commit(t->cli->bank, t->course.model, &error))
 		return true;
 	if (g_error_matches(error, BANK_ERROR, BANK_CONFLICT)) {
@@ -373,8 +371,7 @@ rebuild_shared(struct training *t)
 	fprintf(stderr, "greylag: others have the store: its tables are made anew by the next "
 			"training\n");
 	if (!usable && !open_model(t))
-		g_set_error_literal(
-		    &t->error, BANK_ERROR, BANK_FAILED, "the store cannot be read any more");
+		cli_bank_error(t->cli, &t->error);
 }
 
 static void

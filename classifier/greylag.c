@@ -119,10 +119,12 @@ static void
 take_bus_error(G_GNUC_UNUSED int signal)
 {
 	static const char text[] =
-	    "greylag: the store's file is shorter than it was written, or cannot be read\n"
-	    "greylag: " CLI_DAMAGED "\n";
+	    "greylag: the store's file is shorter than it was written, or cannot be read";
+	const char *const parts[] = {text, store_remedy(STORE_CORRUPT), "\n"};
 
-	G_GNUC_UNUSED ssize_t written = write(STDERR_FILENO, text, strlen(text));
+	for (size_t i = 0; i < G_N_ELEMENTS(parts); i++) {
+		G_GNUC_UNUSED ssize_t written = write(STDERR_FILENO, parts[i], strlen(parts[i]));
+	}
 	_exit(CLI_FAILED);
 }
 

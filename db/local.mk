@@ -17,7 +17,8 @@ db_libdb_a_SOURCES = \
 	db/store_lmdb_queue.c \
 	db/store_lmdb_read.c \
 	db/store_lmdb_writer.c \
-	db/store_mem.c
+	db/store_mem.c \
+	db/store_trouble.c
 if REDIS
 db_libdb_a_SOURCES += \
 	db/store_redis.c \
@@ -28,6 +29,7 @@ db_libdb_a_SOURCES += \
 	db/store_redis_link.c db/store_redis_link.h \
 	db/store_redis_redirect.c \
 	db/store_redis_op.c db/store_redis_op.h \
+	db/store_redis_park.c \
 	db/store_redis_pack.c db/store_redis_pack.h \
 	db/store_redis_place.c db/store_redis_place.h \
 	db/store_redis_scan.c \

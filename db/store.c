@@ -84,10 +84,16 @@ store_open(const struct store_options *options, GError **error)
 {
 	const struct store_driver *driver = find_driver(options->uri);
 
-	if (driver && driver->now && options->fallback && *options->fallback)
-		return store_fallback_open(options, error);
-	if (driver)
-		return driver->open(options, strchr(options->uri, ':') + 1, error);
+	if (driver) {
+		struct store *store =
+		    driver->now && options->fallback && *options->fallback
+			? store_fallback_open(options, error)
+			: driver->open(options, strchr(options->uri, ':') + 1, error);
+
+		if (store && !store->name)
+			store->name = store_uri_shown(options->uri);
+		return store;
+	}
 	g_set_error(error, STORE_ERROR, 0,
 	    "store.uri \"%s\": expected lmdb:FOLDER, redis://HOST, redis+unix:PATH, "
 	    "redis+sentinel://HOST/SERVICE, redis+cluster://HOST, one of these with rediss for "

@@ -36,6 +36,19 @@ enum store_result {
 
 const char *store_result_text(enum store_result result);
 
+/* The sentence for people: which store (its URI, without a password), the result's text, why, as
+ * far as the driver has heard, and what can be done. To be freed. */
+char *store_explain(struct store *store, enum store_result result);
+/* The same of what failed last, for who was told no result. */
+char *store_explain_last(struct store *store);
+
+/* What can be done about a result, to go on a sentence with; "" for nothing. May be called in a
+ * signal's handler. */
+const char *store_remedy(enum store_result result);
+
+/* The URI without the user and password in it; to be freed. */
+char *store_uri_shown(const char *uri);
+
 /* The spaces of keys. Each is a database of its own in LMDB and a key prefix elsewhere. */
 enum store_space {
 	/* policy environment */
@@ -149,6 +162,10 @@ struct store_options {
 	/* Of a server: replicas that must have an update of the policy environment before it is
 	 * answered; with fewer it is STORE_UNCERTAIN. */
 	unsigned wait_replicas;
+	/* Of a server: milliseconds that a call, and the opening, wait for it to come back before
+	 * they fail, whatever timeout is given; what is refused meanwhile since nothing was done is
+	 * asked again. 0 for who has to answer at once. */
+	unsigned patience;
 };
 
 #define STORE_ERROR (g_quark_from_static_string("store"))
@@ -157,10 +174,8 @@ struct store_options {
  * store, are refused with a message for the postmaster. NULL and an error on failure. */
 struct store *store_open(const struct store_options *options, GError **error);
 
-/* Whether store_open() failed since there is no store yet; and since its file is damaged, or no
- * store's: waiting does not help then. */
+/* Whether store_open() failed since there is no store yet. */
 bool store_is_missing(const GError *error);
-bool store_is_damaged(const GError *error);
 
 /* Completes what is outstanding (commits what waits), then closes. What cannot be done within some
  * 5 seconds, since another process holds the lock, is answered as not done, or as uncertain. The

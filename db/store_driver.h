@@ -4,6 +4,8 @@
 #ifndef GREYLAG_DB_STORE_DRIVER_H
 #define GREYLAG_DB_STORE_DRIVER_H
 
+#include <stdatomic.h>
+
 #include "db/store.h"
 #include "lib/keyedhash.h"
 
@@ -39,10 +41,21 @@ struct store_driver {
 };
 
 /* The first member of each driver's own store. */
+struct store_reason;
+
 struct store {
 	const struct store_driver *driver;
 	uint8_t hash_key[KEYEDHASH_KEY_SIZE];
+	char *name;                            /* the URI as it may be shown; NULL of a part */
+	_Atomic(struct store_reason *) reason; /* why something failed last, or NULL */
+	struct store *whole; /* that this is a part of, and that is told instead; or NULL */
 };
+
+/* Keeps why something fails, for store_explain(); NULL for nothing any more. From any thread. */
+void store_note(struct store *store, enum store_result result, const char *format, ...)
+    G_GNUC_PRINTF(3, 4);
+/* Frees the texts, for a driver that is about to free the store. */
+void store_texts_free(struct store *store);
 
 extern const struct store_driver store_lmdb_driver;
 extern const struct store_driver store_mem_driver;

@@ -514,6 +514,7 @@ fallback_free(struct store_fallback *f)
 	g_clear_pointer(&f->allowed, g_hash_table_unref);
 	g_free(f->remote_name);
 	g_free(f->local_name);
+	store_texts_free(&f->store);
 	g_free(f);
 }
 

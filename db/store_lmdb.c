@@ -100,20 +100,8 @@ fail(const struct lmdb_environment *e, int code, GError **error)
 			       ? "is no store of greylag's, or is damaged"
 			       : mdb_strerror(code);
 
-	g_set_error(error, STORE_ERROR, code, "%s: %s", e->path, what);
-	return false;
-}
-
-/* The codes of fail(). */
-bool
-store_is_damaged(const GError *error)
-{
-	static const int codes[] = {
-	    MDB_INVALID, MDB_VERSION_MISMATCH, MDB_CORRUPTED, MDB_PANIC, MDB_PAGE_NOTFOUND};
-
-	for (size_t i = 0; i < G_N_ELEMENTS(codes); i++)
-		if (g_error_matches(error, STORE_ERROR, codes[i]))
-			return true;
+	g_set_error(
+	    error, STORE_ERROR, code, "%s: %s%s", e->path, what, store_remedy(lmdb_result(code)));
 	return false;
 }
 
@@ -404,6 +392,7 @@ lmdb_close(struct store *store)
 	close(s->timer);
 	close(s->wake);
 	pthread_mutex_destroy(&s->done_lock);
+	store_texts_free(&s->store);
 	g_free(s);
 }
 
@@ -516,7 +505,7 @@ check_space(struct lmdb_environment *e, struct check *c)
 
 		c->problem(c->context, sentence);
 	}
-	return lmdb_result(code);
+	return lmdb_failed(e, code);
 }
 
 static enum store_result

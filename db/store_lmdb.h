@@ -105,6 +105,8 @@ lmdb_environment_of(struct store_lmdb *store, enum store_space space)
 
 /* What LMDB's or the system's error code means to a caller. */
 enum store_result lmdb_result(int code);
+/* The same, and what fails is noted. */
+enum store_result lmdb_failed(struct lmdb_environment *environment, int code);
 
 /* A read transaction from the pool, with the map locked against change; NULL and *RET_RESULT. */
 MDB_txn *lmdb_read_begin(struct lmdb_environment *environment, enum store_result *ret_result);

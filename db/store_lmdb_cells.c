@@ -28,6 +28,7 @@
 #define WINDOW_PAGES 7
 
 struct view {
+	struct lmdb_environment *environment;
 	int file;
 	size_t page_size;   /* 0: all is read in the map */
 	const uint8_t *map; /* NULL: not known */
@@ -72,15 +73,16 @@ find_map(struct view *view, const uint8_t *key)
 }
 
 static void
-view_init(struct view *view, MDB_env *env, size_t n_ranges)
+view_init(struct view *view, struct lmdb_environment *e, size_t n_ranges)
 {
 	MDB_stat stat;
 
+	view->environment = e;
 	view->map = NULL;
 	view->windows = NULL;
 	view->page_size = 0;
-	if (n_ranges >= RANGES_MIN && mdb_env_stat(env, &stat) == MDB_SUCCESS &&
-	    stat.ms_psize <= PAGE_MAX && mdb_env_get_fd(env, &view->file) == MDB_SUCCESS)
+	if (n_ranges >= RANGES_MIN && mdb_env_stat(e->env, &stat) == MDB_SUCCESS &&
+	    stat.ms_psize <= PAGE_MAX && mdb_env_get_fd(e->env, &view->file) == MDB_SUCCESS)
 		view->page_size = stat.ms_psize;
 }
 
@@ -100,7 +102,7 @@ find(MDB_cursor *c, struct view *view, enum store_space space, const struct stor
 	int code = mdb_cursor_get(c, &k, &v, MDB_SET_KEY);
 
 	if (code != MDB_SUCCESS)
-		found.result = lmdb_result(code);
+		found.result = lmdb_failed(view->environment, code);
 	else if (!lmdb_unwrap(space, &v, &value, &expires))
 		found.result = STORE_CORRUPT;
 	if (found.result != STORE_OK)
@@ -165,12 +167,12 @@ lmdb_get_cells(struct store *store, enum store_space space, const struct store_r
 	int code = txn ? mdb_cursor_open(txn, e->dbis[space], &c) : MDB_PANIC;
 
 	if (code == MDB_SUCCESS) {
-		view_init(&view, e->env, n_ranges);
+		view_init(&view, e, n_ranges);
 		get_by_cursor(c, &view, space, ranges, n_ranges, value, context);
 		mdb_cursor_close(c);
 	} else {
 		if (txn)
-			result = lmdb_result(code);
+			result = lmdb_failed(e, code);
 		for (size_t i = 0; i < n_ranges; i++)
 			value(context, i, result, NULL);
 	}

@@ -28,6 +28,18 @@ lmdb_result(int code)
 	}
 }
 
+enum store_result
+lmdb_failed(struct lmdb_environment *e, int code)
+{
+	g_autofree char *file = NULL;
+
+	if (code == MDB_SUCCESS || code == MDB_NOTFOUND)
+		return lmdb_result(code);
+	file = g_path_get_basename(e->path);
+	store_note(&e->store->store, lmdb_result(code), "%s: %s", file, mdb_strerror(code));
+	return lmdb_result(code);
+}
+
 /* -- the map -- */
 
 int
@@ -155,7 +167,7 @@ lmdb_read_begin(struct lmdb_environment *e, enum store_result *ret_result)
 		if (!mend_reader(e, code))
 			break;
 	}
-	*ret_result = lmdb_result(code);
+	*ret_result = lmdb_failed(e, code);
 	return NULL;
 }
 
@@ -197,7 +209,7 @@ get_one(struct lmdb_environment *e, MDB_txn *txn, enum store_space space, struct
 	int code = mdb_get(txn, e->dbis[space], &k, &v);
 
 	if (code != MDB_SUCCESS)
-		value(context, index, lmdb_result(code), NULL);
+		value(context, index, lmdb_failed(e, code), NULL);
 	else if (!lmdb_unwrap(space, &v, &bytes, &expires))
 		value(context, index, STORE_CORRUPT, NULL);
 	else
@@ -278,7 +290,7 @@ lmdb_walk(struct lmdb_environment *e, enum store_space space, struct store_curso
 		mdb_cursor_close(c);
 	}
 	lmdb_read_end(e, txn);
-	return lmdb_result(code);
+	return lmdb_failed(e, code);
 }
 
 void

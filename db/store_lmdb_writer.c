@@ -376,7 +376,7 @@ commit_batch(
 	*ret_own = false;
 	for (int tries = 0; tries < 8; tries++) {
 		if (!txn && (code = begin(e, &txn)) != MDB_SUCCESS)
-			return lmdb_result(code);
+			return lmdb_failed(e, code);
 		code = run_all(e, txn, ops, n);
 		if (code != MDB_SUCCESS)
 			mdb_txn_abort(txn);
@@ -391,7 +391,7 @@ commit_batch(
 			break;
 	}
 	*ret_own = lmdb_result(code) != STORE_FULL;
-	return lmdb_result(code);
+	return lmdb_failed(e, code);
 }
 
 /* One bad operation must not take the others with it: what fails is halved until it stands alone.
@@ -455,7 +455,7 @@ write_waiting(struct lmdb_environment *e)
 		g_usleep(GATHER_TIME);
 	code = begin(e, &txn);
 	if (code != MDB_SUCCESS) {
-		give_back_all(e, lmdb_result(code));
+		give_back_all(e, lmdb_failed(e, code));
 		return;
 	}
 	batch = take_batch(e);

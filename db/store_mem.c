@@ -112,6 +112,7 @@ mem_close(struct store *store)
 	g_rand_free(m->random);
 	g_rw_lock_clear(&m->lock);
 	close(m->wake);
+	store_texts_free(&m->store);
 	g_free(m);
 }
 

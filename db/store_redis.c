@@ -92,8 +92,8 @@ redis_get_many(struct store *store, enum store_space space, const struct store_b
 	for (size_t i = 0; i < n_keys && fields; i++)
 		redis_argv_field(op, space, keys[i]);
 	if (!redis_op_send_argv(op))
-		redis_op_refuse(op, STORE_UNAVAILABLE);
-	else if (!fields && op->redis->address.kind != REDIS_CLUSTER)
+		redis_op_postpone(op);
+	else if (!fields && !op->redis->patience && op->redis->address.kind != REDIS_CLUSTER)
 		g_clear_pointer(&op->argv, g_ptr_array_unref);
 }
 
@@ -108,14 +108,26 @@ queue_free(gpointer queue)
 static bool
 take_meta(struct store_redis *r, const redisReply *reply, GError **error)
 {
-	if (!reply || reply->type != REDIS_REPLY_STRING) {
-		bool empty = reply && reply->type == REDIS_REPLY_NIL;
+	bool down = false;
 
-		/* store_is_missing() */
-		g_set_error(error, STORE_ERROR, empty ? ENOENT : 0,
+	if (!reply) {
+		g_set_error_literal(error, STORE_ERROR, REDIS_AGAIN, "Redis does not answer");
+		return false;
+	}
+	if (reply->type == REDIS_REPLY_ERROR)
+		redis_refusal(reply->str, &down);
+	/* store_is_missing() */
+	if (reply->type == REDIS_REPLY_NIL) {
+		g_set_error_literal(
+		    error, STORE_ERROR, ENOENT, "Redis holds no store of greylag");
+		return false;
+	}
+	if (reply->type != REDIS_REPLY_STRING) {
+		g_set_error(error, STORE_ERROR,
+		    down || (reply->type == REDIS_REPLY_ERROR && redis_is_elsewhere(reply->str)),
 		    "Redis holds no store of greylag%s%s",
-		    reply && reply->type == REDIS_REPLY_ERROR ? ": " : "",
-		    reply && reply->type == REDIS_REPLY_ERROR ? reply->str : "");
+		    reply->type == REDIS_REPLY_ERROR ? ": " : "",
+		    reply->type == REDIS_REPLY_ERROR ? reply->str : "");
 		return false;
 	}
 	if (reply->len != sizeof r->meta || reply->str[0] != SCHEMA) {
@@ -139,11 +151,11 @@ on_greeted(void *context, const redisReply *reply)
 
 	memcpy(before, r->store.hash_key, sizeof before);
 	if (!take_meta(r, reply, &error)) {
-		redis_link_complain(error->message);
+		redis_link_complain(r->link, error->message);
 		return false;
 	}
 	if (memcmp(before, r->store.hash_key, sizeof before) != 0)
-		redis_link_complain("the server has another store than before");
+		redis_link_complain(r->link, "the server has another store than before");
 	return true;
 }
 
@@ -162,17 +174,24 @@ check_version(redisContext *redis, const char *key, GError **error)
 	return good;
 }
 
+struct opening {
+	bool create;
+	int64_t clock;
+};
+
 /* The first of several hosts that open a new store makes the key that all of them use. */
 static bool
-open_meta(struct store_redis *r, bool create, int64_t *ret_clock, GError **error)
+open_meta(struct store_redis *r, void *context, GError **error)
 {
-	redisContext *redis = redis_link_connect_blocking(&r->address, OPEN_LIMIT, error);
+	struct opening *opening = context;
+	redisContext *redis =
+	    redis_link_connect_blocking(&r->address, redis_answer_limit(r, OPEN_LIMIT), error);
 	redisReply *reply;
 	bool good;
 
 	if (!redis)
 		return false;
-	if (create) {
+	if (opening->create) {
 		reply = redisCommand(
 		    redis, "SET %s %b NX", r->meta_key, (void *)r->meta, sizeof r->meta);
 		if (reply)
@@ -183,7 +202,7 @@ open_meta(struct store_redis *r, bool create, int64_t *ret_clock, GError **error
 	if (reply)
 		freeReplyObject(reply);
 	good = good && check_version(redis, r->meta_key, error);
-	if (good && !redis_link_ask_clock(redis, ret_clock)) {
+	if (good && !redis_link_ask_clock(redis, &opening->clock)) {
 		g_set_error_literal(error, STORE_ERROR, 0, "Redis does not tell the time");
 		good = false;
 	}
@@ -210,6 +229,7 @@ redis_free(struct store_redis *r)
 		g_ptr_array_unref(r->written);
 		g_ptr_array_unref(r->covered);
 	}
+	store_texts_free(&r->store);
 	g_free(r);
 }
 
@@ -237,6 +257,7 @@ static bool
 reach(struct store_redis *r, const struct store_options *options, bool create, bool *ret_up,
     int64_t *ret_clock, GError **error)
 {
+	struct opening opening = {.create = create, .clock = own_clock()};
 	g_autoptr(GError) reason = NULL;
 
 	begin_meta(r, options->hash_key);
@@ -245,11 +266,21 @@ reach(struct store_redis *r, const struct store_options *options, bool create, b
 	/* Who opens the parts of a cluster waits for all of them at once. */
 	if (options->hash_key && r->address.kind == REDIS_CLUSTER)
 		return true;
-	*ret_up = open_meta(r, create, ret_clock, &reason);
+	*ret_up = redis_patiently(r, open_meta, &opening, &reason);
+	*ret_clock = opening.clock;
 	if (*ret_up || options->hash_key)
 		return true;
-	g_propagate_error(error, g_steal_pointer(&reason));
+	g_propagate_prefixed_error(error, g_steal_pointer(&reason), "%s: ", r->store.name);
 	return false;
+}
+
+/* What the link is told of the server. */
+static void
+on_trouble(void *context, const char *reason)
+{
+	struct store_redis *r = context;
+
+	store_note(&r->store, STORE_UNAVAILABLE, "%s", reason);
 }
 
 bool
@@ -281,12 +312,16 @@ redis_open(const struct store_driver *driver, struct redis_address *address, con
 	    .deadline = redis_op_deadline,
 	    .woken = redis_op_woken,
 	    .greeted = on_greeted,
+	    .trouble = on_trouble,
 	    .context = r,
 	    .meta = r->meta,
 	    .meta_size = create ? sizeof r->meta : 0,
+	    .patience = options->patience,
 	};
 
 	r->store.driver = driver;
+	r->store.name = store_uri_shown(options->uri);
+	r->patience = options->patience;
 	r->address = *address;
 	r->policy_tag = g_strdup(tag);
 	r->meta_key = g_strdup_printf("greylag:{%s}:meta", tag);
@@ -299,6 +334,7 @@ redis_open(const struct store_driver *driver, struct redis_address *address, con
 	r->busy = g_hash_table_new_full(
 	    g_bytes_hash, g_bytes_equal, (GDestroyNotify)g_bytes_unref, queue_free);
 	g_queue_init(&r->refused);
+	g_queue_init(&r->parked);
 	r->written = g_ptr_array_new();
 	r->covered = g_ptr_array_new();
 	r->wait_replicas = options->wait_replicas;
@@ -376,7 +412,9 @@ redis_close(struct store *store)
 		g_poll(&fd, 1, 100);
 		redis_dispatch(store);
 	}
+	r->closing = true;
 	redis_link_down(r->link);
+	redis_parked_refuse(r);
 	redis_batch_stop(r);
 	while (redis_outstanding(store))
 		redis_op_woken(r);

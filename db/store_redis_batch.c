@@ -619,31 +619,35 @@ drop_connection(struct redis_batcher *batcher)
 		g_clear_pointer(&batcher->address.host, g_free);
 }
 
-/* Said before anything was done: by a cluster whose slots move, or a master that was one. */
+/* Nothing was done, and a patient store waits for the server. */
 static bool
-is_elsewhere(const char *refusal)
+is_lost(const struct attempt *a)
 {
-	static const char *const words[] = {"MOVED ", "ASK ", "TRYAGAIN", "READONLY"};
+	bool down = false;
 
-	for (size_t i = 0; refusal && i < G_N_ELEMENTS(words); i++)
-		if (g_str_has_prefix(refusal, words[i]))
-			return true;
-	return false;
+	if (a->refusal)
+		redis_refusal(a->refusal, &down);
+	return a->batcher->redis->patience && !a->exec_sent && !a->damaged && (a->broken || down);
 }
 
-/* *RET_AGAIN: nothing was done, and it is worth another try. */
+/* *RET_AGAIN: nothing was done, and it is worth another try; *RET_LOST: the same, once the server
+ * is back. Why it failed is left in the operation. */
 static enum store_result
-try_once(struct redis_batcher *batcher, struct redis_op *op, bool *ret_again)
+try_once(struct redis_batcher *batcher, struct redis_op *op, bool *ret_again, bool *ret_lost)
 {
 	struct attempt a = {.batcher = batcher, .op = op, .tag = batcher->redis->policy_tag};
 	unsigned limit = op->call.timeout ? op->call.timeout : REPLY_LIMIT;
 	bool fresh = !batcher->connection;
+	g_autoptr(GError) error = NULL;
 	enum store_result result;
 
+	g_clear_pointer(&op->complaint, g_free);
 	if (fresh)
-		batcher->connection = redis_link_connect_blocking(&batcher->address, limit, NULL);
+		batcher->connection = redis_link_connect_blocking(&batcher->address, limit, &error);
 	a.redis = batcher->connection;
 	if (!a.redis) {
+		*ret_lost = batcher->redis->patience > 0;
+		op->complaint = g_strdup(error->message);
 		drop_connection(batcher);
 		return STORE_UNAVAILABLE;
 	}
@@ -651,13 +655,17 @@ try_once(struct redis_batcher *batcher, struct redis_op *op, bool *ret_again)
 	a.index = g_hash_table_new(item_hash, item_equal);
 	a.scratch = g_byte_array_new();
 	result = run_attempt(&a);
-	*ret_again = a.conflict || is_elsewhere(a.refusal) || (a.broken && !a.exec_sent && !fresh);
+	*ret_again =
+	    a.conflict || redis_is_elsewhere(a.refusal) || (a.broken && !a.exec_sent && !fresh);
+	*ret_lost = !*ret_again && is_lost(&a);
+	if (a.broken)
+		op->complaint = redis_link_failure(a.redis);
 	if (failed(&a))
 		drop_connection(batcher);
 	g_hash_table_unref(a.index);
 	g_byte_array_unref(a.scratch);
 	g_ptr_array_unref(a.items);
-	if (!*ret_again && a.refusal)
+	if (a.refusal && !op->complaint)
 		op->complaint = g_steal_pointer(&a.refusal);
 	g_free(a.refusal);
 	return result;
@@ -666,15 +674,31 @@ try_once(struct redis_batcher *batcher, struct redis_op *op, bool *ret_again)
 static enum store_result
 run(struct redis_batcher *batcher, struct redis_op *op)
 {
+	int64_t patience = (int64_t)batcher->redis->patience * G_TIME_SPAN_MILLISECOND, since = 0;
 	enum store_result result = STORE_UNAVAILABLE;
-	bool again = true;
+	bool again = true, lost = false;
+	unsigned tries = 0;
 
-	for (unsigned i = 0; i < TRIES && again && !g_atomic_int_get(&batcher->stopping); i++) {
-		again = false;
-		if (i)
-			g_usleep((gulong)g_random_int_range(0, (gint32)(i * PAUSE)));
-		result = try_once(batcher, op, &again);
+	while (again && !g_atomic_int_get(&batcher->stopping)) {
+		int64_t now;
+
+		again = lost = false;
+		if (tries)
+			g_usleep((gulong)g_random_int_range(0, (gint32)(tries * PAUSE)));
+		result = try_once(batcher, op, &again, &lost);
+		now = g_get_monotonic_time();
+		if (lost && !since)
+			since = now;
+		else if (!lost)
+			since = 0;
+		tries = MIN(tries + 1, TRIES);
+		if (lost)
+			again = now - since < patience;
+		else if (again && tries == TRIES)
+			return STORE_UNAVAILABLE;
 	}
+	if (result == STORE_OK)
+		g_clear_pointer(&op->complaint, g_free);
 	return again ? STORE_UNAVAILABLE : result;
 }
 
@@ -740,7 +764,7 @@ redis_batch_collect(struct store_redis *r)
 		g_autofree char *complaint = g_steal_pointer(&op->complaint);
 
 		if (complaint)
-			redis_link_complain(complaint);
+			redis_link_complain(r->link, complaint);
 		op->waiting_replies--;
 		redis_op_answer(op, op->refusal, NULL);
 	}

@@ -38,11 +38,12 @@ take_counts(const redisReply *reply, struct store_status *status)
 	}
 }
 
-static enum store_result
-ask_status(struct store_redis *r)
+static bool
+ask_status(struct store_redis *r, void *context G_GNUC_UNUSED, GError **error)
 {
 	struct store_status status = {.driver = r->status.driver, .updates = r->status.updates};
-	redisContext *redis = redis_link_connect_blocking(&r->address, STATUS_LIMIT, NULL);
+	redisContext *redis =
+	    redis_link_connect_blocking(&r->address, redis_answer_limit(r, STATUS_LIMIT), error);
 	redisReply *reply =
 	    redis ? redisCommand(redis, "EVAL %s 0", redis_scripts[REDIS_SCRIPT_COUNT]) : NULL;
 	bool good = reply && reply->type == REDIS_REPLY_ARRAY && reply->elements >= 3;
@@ -52,11 +53,32 @@ ask_status(struct store_redis *r)
 		status.bytes_used = memory_used(redis);
 		r->status = status;
 	}
+	if (redis && !good) {
+		g_autofree char *failure = reply ? NULL : redis_link_failure(redis);
+
+		g_set_error(error, STORE_ERROR, REDIS_AGAIN, "Redis: %s",
+		    failure                            ? failure
+		    : reply->type == REDIS_REPLY_ERROR ? reply->str
+						       : "it does not count");
+	}
 	if (reply)
 		freeReplyObject(reply);
 	if (redis)
 		redisFree(redis);
-	return good ? STORE_OK : STORE_UNAVAILABLE;
+	return good;
+}
+
+static enum store_result
+hear_status(struct store_redis *r)
+{
+	g_autoptr(GError) error = NULL;
+
+	if (!redis_link_is_up(r->link) && !r->patience)
+		return STORE_UNAVAILABLE;
+	if (redis_patiently(r, ask_status, NULL, &error))
+		return STORE_OK;
+	store_note(&r->store, STORE_UNAVAILABLE, "%s", error->message);
+	return STORE_UNAVAILABLE;
 }
 
 enum store_result
@@ -66,7 +88,7 @@ redis_status(struct store *store, struct store_status *ret_status)
 	int64_t now = g_get_monotonic_time();
 
 	if (now >= r->next_status) {
-		r->status_result = redis_link_is_up(r->link) ? ask_status(r) : STORE_UNAVAILABLE;
+		r->status_result = hear_status(r);
 		r->next_status = g_get_monotonic_time() + STATUS_PAUSE;
 	}
 	if (r->status_result != STORE_OK)

@@ -504,6 +504,7 @@ cluster_close(struct store *store)
 			store_close(&c->parts[i]);
 	if (c->epoll >= 0)
 		close(c->epoll);
+	store_texts_free(&c->store);
 	g_free(c);
 }
 
@@ -524,6 +525,7 @@ open_part(struct store_cluster *c, unsigned part, const struct store_options *op
 	c->parts[part] = redis_open(&store_redis_part_driver, &address, tag, &own, error);
 	if (!c->parts[part])
 		return false;
+	c->parts[part]->whole = &c->store;
 	epoll_ctl(c->epoll, EPOLL_CTL_ADD, store_poll_fd(c->parts[part]), &event);
 	return true;
 }

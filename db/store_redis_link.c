@@ -177,6 +177,36 @@ complain_of_tls(const char *problem)
 		log_limited(LOG_LEVEL_ERROR, "redis-tls", "Redis: %s", problem);
 }
 
+static void
+tell_trouble(struct redis_link *link, const char *reason)
+{
+	const struct redis_address *a = link->address;
+	const struct redis_guide *guide =
+	    link->finding ? &g_array_index(a->guides, struct redis_guide, link->guide) : NULL;
+	const char *host = guide ? guide->host : a->guides ? a->host : NULL;
+	g_autofree char *text = NULL;
+
+	if (!link->owner.trouble)
+		return;
+	if (host)
+		text = g_strdup_printf("%s:%d: %s", host, guide ? guide->port : a->port, reason);
+	link->owner.trouble(link->owner.context, text ? text : reason);
+}
+
+/* What the server refuses is nothing that an answer can tell: the postmaster reads it here. */
+void
+redis_link_complain(struct redis_link *link, const char *refusal)
+{
+	tell_trouble(link, refusal);
+	log_limited(LOG_LEVEL_ERROR, "redis", "Redis: %s", refusal);
+}
+
+static int64_t
+probe_timeout(const struct redis_link *link)
+{
+	return MAX(PROBE_TIMEOUT, link->owner.patience * G_TIME_SPAN_MILLISECOND / 3);
+}
+
 /* Before hiredis 1.0 its hooks cannot be told from those of a connection that is gone. */
 static void
 cleanup(void *data)
@@ -185,6 +215,8 @@ cleanup(void *data)
 	g_autofree char *problem = link->redis ? redis_tls_problem(&link->redis->c) : NULL;
 
 	complain_of_tls(problem);
+	if (link->redis && link->redis->err)
+		tell_trouble(link, problem ? problem : link->redis->errstr);
 	watch(link, 0, EPOLLIN | EPOLLOUT);
 	detach(link, false);
 }
@@ -202,13 +234,6 @@ take_clock(const redisReply *reply, int64_t sent, int64_t *ret_offset)
 	return true;
 }
 
-/* What the server refuses is nothing that an answer can tell: the postmaster reads it here. */
-void
-redis_link_complain(const char *refusal)
-{
-	log_limited(LOG_LEVEL_ERROR, "redis", "Redis: %s", refusal);
-}
-
 static void
 on_probe(redisAsyncContext *redis, void *data, void *context G_GNUC_UNUSED)
 {
@@ -219,7 +244,7 @@ on_probe(redisAsyncContext *redis, void *data, void *context G_GNUC_UNUSED)
 		return;
 	if (!take_clock(reply, link->probe_sent, &link->clock_offset)) {
 		if (reply && reply->type == REDIS_REPLY_ERROR)
-			redis_link_complain(reply->str);
+			redis_link_complain(link, reply->str);
 		redis_link_down(link);
 		return;
 	}
@@ -237,7 +262,7 @@ on_role(redisAsyncContext *redis, void *data, void *context G_GNUC_UNUSED)
 
 	if (!link || !data || redis_find_is_master(data))
 		return;
-	redis_link_complain("the server is no master any more");
+	redis_link_complain(link, "the server is no master any more");
 	redis_link_down(link);
 }
 
@@ -245,7 +270,7 @@ static void
 probe(struct redis_link *link)
 {
 	link->probe_sent = g_get_monotonic_time();
-	set_next(link, PROBE_TIMEOUT);
+	set_next(link, probe_timeout(link));
 	if (link->address->kind == REDIS_SENTINEL)
 		redisAsyncCommand(link->redis, on_role, NULL, "ROLE");
 	redisAsyncCommand(link->redis, on_probe, NULL, "TIME");
@@ -300,6 +325,7 @@ static bool
 attach(struct redis_link *link, redisAsyncContext *redis)
 {
 	if (!redis || redis->err) {
+		tell_trouble(link, redis ? redis->errstr : "no memory");
 		if (redis)
 			redisAsyncFree(redis);
 		plan_next(link);
@@ -357,7 +383,7 @@ on_found(redisAsyncContext *redis, void *data, void *context G_GNUC_UNUSED)
 	a = link->address;
 	if (!redis_find_answer(a, &g_array_index(a->guides, struct redis_guide, link->guide),
 		link->slot, data, &a->host, &a->port)) {
-		redis_link_complain("nobody knows where the server is");
+		redis_link_complain(link, "nobody knows where the server is");
 		redis_link_down(link);
 		return;
 	}
@@ -377,7 +403,7 @@ ask_guide(struct redis_link *link)
 	if (!attach(link, connect_async(a, NULL, guide->host, guide->port)))
 		return;
 	link->probe_sent = g_get_monotonic_time();
-	set_next(link, PROBE_TIMEOUT);
+	set_next(link, probe_timeout(link));
 	send_words(link->redis, NULL, redis_find_login(a));
 	send_words(link->redis, on_found, redis_find_question(a));
 }
@@ -419,9 +445,10 @@ on_timer(struct redis_link *link)
 		link->owner.deadline(link->owner.context);
 	}
 	if (link->next <= now) {
-		if (link->redis && link->probe_sent)
+		if (link->redis && link->probe_sent) {
+			tell_trouble(link, "no answer");
 			redis_link_down(link);
-		else if (link->redis)
+		} else if (link->redis)
 			probe(link);
 		else
 			connect_to(link);
@@ -539,13 +566,23 @@ redis_link_clock_offset(const struct redis_link *link)
 
 /* -- blocking -- */
 
-/* Why it failed, to be freed. */
-static char *
-failure(redisContext *redis)
+/* Nothing came in time, or the connection was closed. */
+static bool
+is_passing(const redisContext *redis)
+{
+	return redis->err == REDIS_ERR_EOF || strcmp(redis->errstr, g_strerror(EAGAIN)) == 0 ||
+	       strcmp(redis->errstr, g_strerror(ETIMEDOUT)) == 0;
+}
+
+char *
+redis_link_failure(redisContext *redis)
 {
 	char *problem = redis_tls_problem(redis);
 
-	return problem ? problem : g_strdup(redis->errstr);
+	if (problem)
+		return problem;
+	return g_strdup(
+	    strcmp(redis->errstr, g_strerror(EAGAIN)) == 0 ? "no answer in time" : redis->errstr);
 }
 
 static bool
@@ -553,11 +590,12 @@ ask_plainly(redisContext *redis, GError **error, int argc, const char **argv)
 {
 	redisReply *reply = redisCommandArgv(redis, argc, argv, NULL);
 	bool good = reply && reply->type != REDIS_REPLY_ERROR;
-	g_autofree char *reason = reply ? NULL : failure(redis);
+	g_autofree char *reason = reply ? NULL : redis_link_failure(redis);
 
 	if (!good)
-		g_set_error(
-		    error, STORE_ERROR, 0, "Redis: %s: %s", argv[0], reply ? reply->str : reason);
+		g_set_error(error, STORE_ERROR,
+		    reply ? g_str_has_prefix(reply->str, "LOADING") : is_passing(redis),
+		    "Redis: %s: %s", argv[0], reply ? reply->str : reason);
 	if (reply)
 		freeReplyObject(reply);
 	return good;
@@ -586,7 +624,8 @@ is_right_server(redisContext *redis, const struct redis_address *a, GError **err
 	if (reply)
 		freeReplyObject(reply);
 	if (!right)
-		g_set_error(error, STORE_ERROR, 0, "%s is no master", a->host);
+		g_set_error(
+		    error, STORE_ERROR, REDIS_AGAIN, "%s:%d is no master", a->host, a->port);
 	return right;
 }
 
@@ -602,9 +641,13 @@ connect_plainly(const struct redis_address *a, const char *path, const char *hos
 	if (redis && !redis->err && redisSetTimeout(redis, limit) == REDIS_OK &&
 	    redis_tls_begin(a->tls, redis, host))
 		return redis;
-	reason = redis ? failure(redis) : NULL;
-	g_set_error(error, STORE_ERROR, 0, "cannot reach Redis at %s: %s", path ? path : host,
-	    reason ? reason : "no memory");
+	reason = redis ? redis_link_failure(redis) : g_strdup("no memory");
+	if (a->guides)
+		g_set_error(error, STORE_ERROR, REDIS_AGAIN, "cannot reach Redis at %s:%d: %s",
+		    host, port, reason);
+	else
+		g_set_error(error, STORE_ERROR, redis && is_passing(redis) ? REDIS_AGAIN : 0,
+		    "cannot reach Redis: %s", reason);
 	if (redis)
 		redisFree(redis);
 	return NULL;
@@ -645,7 +688,7 @@ find_plainly(struct redis_address *a, unsigned timeout, GError **error)
 	}
 	if (a->host || !a->guides)
 		return true;
-	g_set_error(error, STORE_ERROR, 0,
+	g_set_error(error, STORE_ERROR, REDIS_AGAIN,
 	    "cannot reach Redis: none of %u %s knows where it is%s%s", a->guides->len,
 	    a->kind == REDIS_SENTINEL ? "sentinels" : "nodes", reason ? "; " : "",
 	    reason ? reason->message : "");

@@ -22,12 +22,15 @@ struct redis_link;
 struct redis_link_owner {
 	void (*deadline)(void *context); /* the time given to redis_link_alarm() is over */
 	void (*woken)(void *context);    /* redis_link_wake() was called */
+	/* Why the server cannot be asked. May be NULL. */
+	void (*trouble)(void *context, const char *reason);
 	/* REPLY is what the server has under META_KEY. False takes the link down. May be NULL. */
 	bool (*greeted)(void *context, const redisReply *reply);
 	void *context;
 	const char *meta_key;
 	const uint8_t *meta; /* to be put there if there is nothing; size 0 to leave it so */
 	size_t meta_size;
+	unsigned patience; /* milliseconds; a silent server is given up after a third of it */
 };
 
 /* The link keeps the host of ADDRESS, which it has to ask for, in it. Scripts are loaded on each
@@ -57,17 +60,22 @@ void redis_link_moved(struct redis_link *link, const char *host, int port);
 /* Takes it down; what waits is called with no reply. */
 void redis_link_down(struct redis_link *link);
 void redis_link_load_scripts(struct redis_link *link);
-/* A line in the log, not too often. */
-void redis_link_complain(const char *refusal);
+/* A line in the log, not too often, and the owner is told. */
+void redis_link_complain(struct redis_link *link, const char *refusal);
 
 /* Microseconds by which the server's clock is ahead of this machine's monotonic one, which nobody
  * sets. */
 int64_t redis_link_clock_offset(const struct redis_link *link);
 
+/* The code of an error that may be over soon: it is worth another try. Others have 0. */
+#define REDIS_AGAIN 1
+
 /* A connection of its own for a question now and then; waits TIMEOUT milliseconds at most to be
  * connected, and for each answer. */
 redisContext *redis_link_connect_blocking(
     struct redis_address *address, unsigned timeout, GError **error);
+/* Why the last command got no reply; to be freed. */
+char *redis_link_failure(redisContext *redis);
 bool redis_link_ask_clock(redisContext *redis, int64_t *ret_offset);
 
 #endif

@@ -12,6 +12,8 @@ redis_op_new(struct store_redis *r, unsigned timeout)
 	struct redis_op *op = g_new0(struct redis_op, 1);
 
 	op->redis = r;
+	if (timeout && timeout < r->patience)
+		timeout = r->patience;
 	op->reply = redis_op_reply;
 	op->deadline = timeout ? g_get_monotonic_time() + (int64_t)timeout * 1000 : 0;
 	g_hash_table_add(r->ops, op);
@@ -59,8 +61,11 @@ redis_op_answer(struct redis_op *op, enum store_result result, const redisReply 
 	if (op->answered)
 		return;
 	op->answered = true;
+	if (result == STORE_OK && atomic_load(&op->redis->store.reason))
+		store_note(&op->redis->store, STORE_OK, NULL);
 	g_hash_table_remove(op->redis->ops, op);
 	g_queue_remove(&op->redis->refused, op);
+	g_queue_remove(&op->redis->parked, op);
 	op->finish(op, result, reply);
 	release_key(op);
 	if (!op->waiting_replies)
@@ -77,6 +82,13 @@ redis_op_refuse(struct redis_op *op, enum store_result result)
 }
 
 void
+redis_op_postpone(struct redis_op *op)
+{
+	if (!redis_op_park(op))
+		redis_op_refuse(op, STORE_UNAVAILABLE);
+}
+
+void
 redis_op_woken(void *context)
 {
 	struct store_redis *r = context;
@@ -85,6 +97,18 @@ redis_op_woken(void *context)
 	while ((op = g_queue_pop_head(&r->refused)))
 		redis_op_answer(op, op->refusal, NULL);
 	redis_batch_collect(r);
+}
+
+static bool
+any_is_sent(const GPtrArray *ops)
+{
+	for (guint i = 0; i < ops->len; i++) {
+		const struct redis_op *op = g_ptr_array_index(ops, i);
+
+		if (op->waiting_replies)
+			return true;
+	}
+	return false;
 }
 
 void
@@ -108,14 +132,18 @@ redis_op_deadline(void *context)
 	r->alarm = next;
 	redis_link_alarm(r->link, next);
 	/* Taking the link down answers what was sent; the rest waits for a key. */
-	if (over->len)
+	if (over->len) {
+		if (any_is_sent(over))
+			store_note(&r->store, STORE_UNAVAILABLE, "no answer in time");
 		redis_link_down(r->link);
+	}
 	for (guint i = 0; i < over->len; i++) {
 		struct redis_op *op = g_ptr_array_index(over, i);
 
 		if (g_hash_table_contains(r->ops, op) && op->deadline && op->deadline <= now)
 			redis_op_answer(op, STORE_UNAVAILABLE, NULL);
 	}
+	redis_parked_resume(r);
 }
 
 /* What a refusal of the server's means. */
@@ -148,16 +176,30 @@ redis_refusal(const char *text, bool *ret_down)
 	return STORE_UNAVAILABLE;
 }
 
-static enum store_result
-refused(struct store_redis *r, const char *text)
+bool
+redis_is_elsewhere(const char *refusal)
+{
+	static const char *const words[] = {"MOVED ", "ASK ", "TRYAGAIN", "READONLY"};
+
+	for (size_t i = 0; refusal && i < G_N_ELEMENTS(words); i++)
+		if (g_str_has_prefix(refusal, words[i]))
+			return true;
+	return false;
+}
+
+/* One that serves nobody for now may serve again, and did nothing. */
+static void
+refused(struct redis_op *op, const char *text)
 {
 	bool down;
 	enum store_result result = redis_refusal(text, &down);
 
-	redis_link_complain(text);
+	redis_link_complain(op->redis->link, text);
+	store_note(&op->redis->store, result, "%s", text);
 	if (down)
-		redis_link_down(r->link);
-	return result;
+		redis_link_down(op->redis->link);
+	if (!(down || redis_is_elsewhere(text)) || !redis_op_park(op))
+		redis_op_answer(op, result, NULL);
 }
 
 void
@@ -183,16 +225,18 @@ redis_op_reply(redisAsyncContext *redis G_GNUC_UNUSED, void *data, void *context
 	} else if (redis_op_redirected(op, reply)) {
 		return;
 	} else if (!reply) {
-		redis_op_answer(op, op->writing ? STORE_UNCERTAIN : STORE_UNAVAILABLE, NULL);
+		if (op->writing || !redis_op_park(op))
+			redis_op_answer(
+			    op, op->writing ? STORE_UNCERTAIN : STORE_UNAVAILABLE, NULL);
 	} else if (reply->type != REDIS_REPLY_ERROR) {
 		redis_op_answer(op, STORE_OK, reply);
 	} else if (g_str_has_prefix(reply->str, "NOSCRIPT") && op->argv &&
 		   op->tries++ < REDIS_TRIES) {
 		redis_link_load_scripts(op->redis->link);
-		if (!redis_op_send_argv(op))
+		if (!redis_op_send_argv(op) && !redis_op_park(op))
 			redis_op_answer(op, STORE_UNAVAILABLE, NULL);
 	} else {
-		redis_op_answer(op, refused(op->redis, reply->str), NULL);
+		refused(op, reply->str);
 	}
 }
 

@@ -23,9 +23,11 @@ struct store_redis {
 	struct redis_link *link;
 	struct redis_link *asking; /* to where a slot is being moved, or NULL */
 	struct redis_address asking_address;
-	GHashTable *ops;  /* struct redis_op, those not answered */
-	GHashTable *busy; /* GBytes to GQueue of struct redis_op that wait for their key */
-	GQueue refused;   /* struct redis_op, to be answered by dispatch */
+	GHashTable *ops;   /* struct redis_op, those not answered */
+	GHashTable *busy;  /* GBytes to GQueue of struct redis_op that wait for their key */
+	GQueue refused;    /* struct redis_op, to be answered by dispatch */
+	GQueue parked;     /* struct redis_op that wait for the server */
+	unsigned patience; /* milliseconds that they wait at most; 0: none does */
 	struct store_change change;
 	struct store_status status; /* as it was heard last */
 	enum store_result status_result;
@@ -48,6 +50,7 @@ struct redis_op {
 	bool writing;     /* the change is with the server */
 	bool moved;       /* what it is refused for is being mended: it is sent again */
 	bool ask;         /* the next command goes to where the slot is being moved */
+	bool endless;     /* its deadline is that of its being parked */
 	bool alone;       /* without what it adds to other keys */
 	unsigned waiting_replies, tries;
 	enum store_result refusal;
@@ -98,6 +101,21 @@ void redis_op_settle(struct redis_op *op, enum store_result result, const redisR
 /* What becomes of a reply that nobody looks at before: the answer, or a script sent again. */
 void redis_op_reply(redisAsyncContext *redis, void *data, void *context);
 
+/* What cannot be asked now is asked again when the server is back (store_redis_park.c). False if
+ * the store has no patience, or nothing can be asked again. */
+bool redis_op_park(struct redis_op *op);
+void redis_parked_resume(struct store_redis *r);
+/* Milliseconds for an answer that is waited for: LIMIT, or as the store's patience is. */
+unsigned redis_answer_limit(const struct store_redis *r, unsigned limit);
+/* Tries until it is done, its error has another code than REDIS_AGAIN, or patience is over. */
+typedef bool (*redis_try_fn)(struct store_redis *r, void *context, GError **error);
+bool redis_patiently(struct store_redis *r, redis_try_fn try_once, void *context, GError **error);
+/* None waits any more. */
+void redis_parked_refuse(struct store_redis *r);
+/* The first command of an operation could not be sent, or was not done: it is parked, or else
+ * refused. */
+void redis_op_postpone(struct redis_op *op);
+
 /* An operation that the server refused with REPLY because its slot is elsewhere, or was refused
  * along with one. True if it was sent again. */
 bool redis_op_redirected(struct redis_op *op, const redisReply *reply);
@@ -119,6 +137,8 @@ void redis_argv_script(struct redis_op *op, enum redis_script script);
 
 /* What a server's refusal means, and whether it serves nobody for now. */
 enum store_result redis_refusal(const char *text, bool *ret_down);
+/* Said before anything was done: by a cluster whose slots move, or a master that was one. */
+bool redis_is_elsewhere(const char *refusal);
 
 /* -- parts of the driver -- */
 

@@ -104,5 +104,6 @@ redis_op_redirected(struct redis_op *op, const redisReply *reply)
 		return false;
 	}
 	op->moved = false;
-	return send_again(op);
+	/* Nothing was done of it. */
+	return send_again(op) || redis_op_park(op);
 }

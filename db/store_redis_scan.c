@@ -116,7 +116,7 @@ redis_scan(struct store *store, enum store_space space, struct store_cursor *cur
 	op->call = *call;
 	argv_scan(op, cursor);
 	if (!redis_op_send_argv(op))
-		redis_op_refuse(op, STORE_UNAVAILABLE);
+		redis_op_postpone(op);
 }
 
 static void

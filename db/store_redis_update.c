@@ -100,7 +100,7 @@ send_change(struct redis_op *op)
 		argv_step(op, &steps[i]);
 	op->writing = redis_op_send_argv(op);
 	if (!op->writing)
-		redis_op_refuse(op, STORE_UNAVAILABLE);
+		redis_op_postpone(op);
 }
 
 struct store_bytes
@@ -228,7 +228,7 @@ redis_update_start(struct redis_op *op)
 	else if (op->update == store_add_deltas)
 		run_update(op);
 	else if (!send_read(op))
-		redis_op_refuse(op, STORE_UNAVAILABLE);
+		redis_op_postpone(op);
 }
 
 /* Deltas commute and wait for nobody; others take their turn at the key. */

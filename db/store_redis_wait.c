@@ -38,9 +38,9 @@ on_waited(redisAsyncContext *redis G_GNUC_UNUSED, void *data, void *context)
 
 	r->waiting = false;
 	if (reply && !enough)
-		redis_link_complain(reply->type == REDIS_REPLY_ERROR
-					? reply->str
-					: "too few replicas have the last updates");
+		redis_link_complain(r->link, reply->type == REDIS_REPLY_ERROR
+						 ? reply->str
+						 : "too few replicas have the last updates");
 	r->next_wait = reply && !enough ? g_get_monotonic_time() + WAIT_PAUSE : 0;
 	settle_all(r->covered, enough ? STORE_OK : STORE_UNCERTAIN);
 	if (r->written->len && !r->waiting)

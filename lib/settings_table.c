@@ -50,6 +50,9 @@ const struct setting_row settings_table[SETTING_COUNT] = {
 	IN_GREYLAGD},
     [SETTING_STORE_TIMEOUT] = {"store", "timeout_ms", SETTING_TYPE_NUMBER, 10, 60000, NULL, "250",
 	"Milliseconds that an answer waits for the store before mail is let in.", NEVER},
+    [SETTING_STORE_PATIENCE] = {"store", "patience", SETTING_TYPE_DURATION, 1, HOUR, NULL, "10s",
+	"How long greylag and greylagctl wait for a Redis server to answer, or to come back.",
+	NEVER},
     [SETTING_STORE_FALLBACK] = {"store", "fallback", SETTING_TYPE_TEXT, 0, 0, NULL, "",
 	"lmdb:FOLDER: a store on this machine that answers while the Redis server does not, and is "
 	"merged into it afterwards. Empty: mail is let in meanwhile.",

@@ -46,9 +46,11 @@ ctl_fail(GError **error, const char *format, ...)
 }
 
 bool
-ctl_store_fail(GError **error, enum store_result result)
+ctl_store_fail(struct store *store, enum store_result result, GError **error)
 {
-	return ctl_fail(error, "the store: %s", store_result_text(result));
+	g_autofree char *text = store_explain(store, result);
+
+	return ctl_fail(error, "%s", text);
 }
 
 bool
@@ -158,6 +160,7 @@ ctl_open(struct ctl *ctl, enum ctl_access access, GError **error)
 	    .read_only = access == CTL_READ,
 	    .map_size = (uint64_t)settings_number(s, SETTING_STORE_MAP_SIZE),
 	    .max_triplets = (uint64_t)settings_number(s, SETTING_STORE_MAX_TRIPLETS),
+	    .patience = (unsigned)settings_number(s, SETTING_STORE_PATIENCE) * 1000,
 	};
 	g_autoptr(GError) wrong = NULL;
 
@@ -217,7 +220,7 @@ ctl_scan(struct ctl *ctl, enum store_space space, store_record_fn record,
 		if (between)
 			between(context);
 	}
-	return scan.result == STORE_OK || ctl_store_fail(error, scan.result);
+	return scan.result == STORE_OK || ctl_store_fail(ctl->store, scan.result, error);
 }
 
 static void
@@ -274,7 +277,7 @@ ctl_batch_end(struct ctl_batch *batch, GError **error)
 {
 	store_wait(batch->store);
 	batch->waiting = 0;
-	return batch->result == STORE_OK || ctl_store_fail(error, batch->result);
+	return batch->result == STORE_OK || ctl_store_fail(batch->store, batch->result, error);
 }
 
 /* -- text -- */

@@ -80,7 +80,7 @@ bool ctl_open(struct ctl *ctl, enum ctl_access access, GError **error);
 
 bool ctl_usage(GError **error, const char *format, ...) G_GNUC_PRINTF(2, 3);
 bool ctl_fail(GError **error, const char *format, ...) G_GNUC_PRINTF(2, 3);
-bool ctl_store_fail(GError **error, enum store_result result);
+bool ctl_store_fail(struct store *store, enum store_result result, GError **error);
 /* False, and the error, if records that cannot be read were left out. */
 bool ctl_whole(uint64_t malformed, GError **error);
 

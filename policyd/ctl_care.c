@@ -116,7 +116,7 @@ ctl_check(struct ctl *ctl, int argc, char **argv, GError **error)
 	if (problems)
 		return ctl_fail(error, "%u problems were found", problems);
 	if (result != STORE_OK)
-		return ctl_store_fail(error, result);
+		return ctl_store_fail(ctl->store, result, error);
 	printf("the store is good\n");
 	return true;
 }

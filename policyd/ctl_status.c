@@ -288,7 +288,7 @@ can_read(struct ctl *ctl, GError **error)
 	struct store_status status;
 	enum store_result result = store_status(ctl->store, &status);
 
-	return result == STORE_OK || ctl_store_fail(error, result);
+	return result == STORE_OK || ctl_store_fail(ctl->store, result, error);
 }
 
 static bool
@@ -322,7 +322,7 @@ show_store(struct ctl *ctl, const struct life *life, bool json, GError **error)
 	learned_free(sources.learned);
 	series_free(sources.series);
 	series_free(sources.verdicts);
-	return result == STORE_OK || ctl_store_fail(error, result);
+	return result == STORE_OK || ctl_store_fail(ctl->store, result, error);
 }
 
 /* What mail experiences comes first, and from those who know it: the store tells of the past. */

@@ -95,7 +95,7 @@ fetch(const struct why *why, enum store_space space, struct store_bytes key, GBy
 	store_get(why->ctl->store, space, key, 0, on_value, &fetched);
 	store_wait(why->ctl->store);
 	if (fetched.result != STORE_OK && fetched.result != STORE_NOT_FOUND)
-		return ctl_store_fail(error, fetched.result);
+		return ctl_store_fail(why->ctl->store, fetched.result, error);
 	*ret_value =
 	    (struct store_bytes){fetched.result == STORE_OK ? bytes->data : NULL, bytes->len};
 	return true;

@@ -34,6 +34,12 @@ TESTS += tests/unit/test_store_lmdb
 tests_unit_test_store_lmdb_SOURCES = tests/unit/test_store_lmdb.c $(LMDB_WORLD)
 tests_unit_test_store_lmdb_LDADD = $(DB_LIBS)
 
+check_PROGRAMS += tests/unit/test_store_patience
+TESTS += tests/unit/test_store_patience
+tests_unit_test_store_patience_SOURCES = tests/unit/test_store_patience.c $(STORE_WORLD) $(LMDB_WORLD) \
+	$(REDIS_SERVER)
+tests_unit_test_store_patience_LDADD = $(DB_LIBS)
+
 check_PROGRAMS += tests/unit/test_record
 TESTS += tests/unit/test_record
 tests_unit_test_record_SOURCES = tests/unit/test_record.c

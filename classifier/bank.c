@@ -28,16 +28,17 @@ static bool layout_is_known(struct bank *bank);
 
 /* Milliseconds. Mail does not wait; people do. */
 static unsigned
-patience(const struct settings *settings, enum bank_access access)
+patience(const struct settings *settings, unsigned access)
 {
-	return access == BANK_SERVE
+	return access == BANK_SERVE || access & BANK_AT_ONCE
 		   ? 0
 		   : (unsigned)settings_number(settings, SETTING_STORE_PATIENCE) * 1000;
 }
 
 struct bank *
-bank_open(const struct settings *settings, const char *uri, enum bank_access access, GError **error)
+bank_open(const struct settings *settings, const char *uri, unsigned how, GError **error)
 {
+	enum bank_access access = how & ~(unsigned)BANK_AT_ONCE;
 	g_autofree char *full = strchr(uri, ':') ? g_strdup(uri) : g_strconcat("lmdb:", uri, NULL);
 	struct store_options options = {
 	    .uri = full,
@@ -49,7 +50,7 @@ bank_open(const struct settings *settings, const char *uri, enum bank_access acc
 	    .read_only = access == BANK_READ,
 	    .token_only = access != BANK_SERVE,
 	    .map_size = (uint64_t)settings_number(settings, SETTING_STORE_MAP_SIZE),
-	    .patience = patience(settings, access),
+	    .patience = patience(settings, how),
 	};
 	struct store *store;
 	struct bank *bank;
@@ -64,6 +65,7 @@ bank_open(const struct settings *settings, const char *uri, enum bank_access acc
 	bank->options = bank_options_of(settings);
 	bank->lock = -1;
 	bank->access = access;
+	bank->patience = options.patience;
 	if (store_is_shared(bank->uri))
 		bank->shared = bank_shared_new();
 	else
@@ -109,7 +111,7 @@ bank_open_again(const struct bank *bank)
 		settings_text(bank->settings, SETTING_STORE_TLS_KEY)},
 	    .read_only = true,
 	    .token_only = true,
-	    .patience = patience(bank->settings, bank->access),
+	    .patience = bank->patience,
 	};
 
 	return store_open(&options, NULL);

@@ -28,6 +28,9 @@ struct bank;
 
 /* BANK_SERVE is BANK_LEARN with the store's policy environment open, too. */
 enum bank_access { BANK_READ, BANK_LEARN, BANK_SERVE };
+/* Or'ed to one of the first two by who has mail waiting: a server that is slow or gone is not
+ * waited for, as BANK_SERVE does not. */
+#define BANK_AT_ONCE 4
 
 #define BANK_ERROR (g_quark_from_static_string("bank"))
 
@@ -38,7 +41,7 @@ enum bank_error { BANK_FAILED, BANK_CONFLICT };
  * BANK_READ a missing store is an error. SETTINGS must outlive the bank.
  */
 struct bank *bank_open(
-    const struct settings *settings, const char *uri, enum bank_access access, GError **error);
+    const struct settings *settings, const char *uri, unsigned access, GError **error);
 void bank_close(struct bank *bank);
 
 struct store *bank_store(const struct bank *bank);

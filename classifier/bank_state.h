@@ -15,6 +15,7 @@ struct bank {
 	char *uri;
 	struct model_options options;
 	enum bank_access access;
+	unsigned patience; /* milliseconds that a server is waited for */
 	char *lock_path; /* NULL where there is nothing to lock */
 	int lock;        /* its descriptor, or -1 */
 	/* One of the two: the first if other hosts use the store too. */

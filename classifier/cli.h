@@ -85,12 +85,13 @@ bool cli_parse_some(
 bool cli_configure(struct cli *cli);
 
 /* The store that the command line or the configuration names, or a plain user's own; opened as
- * its owner. False when it has told what is wrong. */
-bool cli_open(struct cli *cli, enum bank_access access);
+ * its owner, for what bank_open() takes as ACCESS. False when it has told what is wrong. */
+bool cli_open(struct cli *cli, unsigned access);
 
 /* To read what was learned, and its model, the caller's. A store that is not there yet is as an
- * empty one; that nothing was learned is told. NULL when it has told what is wrong. */
-struct model *cli_open_to_judge(struct cli *cli);
+ * empty one; that nothing was learned is told. HOW is BANK_AT_ONCE or 0. NULL when it has told
+ * what is wrong. */
+struct model *cli_open_to_judge(struct cli *cli, unsigned how);
 
 /* All paths: ARGV from 1 on and the lines of FILES_FROM. NULL when it has told what is wrong
  * (*RET_STATUS). */

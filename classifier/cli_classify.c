@@ -212,7 +212,7 @@ cli_classify(struct cli *cli, int argc, char **argv)
 
 	if (!cli_parse_paths(cli, entries, &files_from, argc, argv, &paths, &status))
 		return status;
-	model = cli_open_to_judge(cli);
+	model = cli_open_to_judge(cli, 0);
 	if (!model)
 		return CLI_FAILED;
 	return classify(cli, model, paths, terse ? FORMAT_TERSE : json ? FORMAT_JSON : FORMAT_TEXT);

@@ -287,7 +287,7 @@ cli_explain(struct cli *cli, int argc, char **argv)
 
 	if (!cli_parse_paths(cli, entries, NULL, argc, argv, &paths, &status))
 		return status;
-	model = cli_open_to_judge(cli);
+	model = cli_open_to_judge(cli, 0);
 	if (!model)
 		return CLI_FAILED;
 	status = CLI_DONE;

@@ -155,7 +155,7 @@ open_to_learn(struct cli *cli)
 {
 	struct model *model = NULL;
 
-	if (cli_open(cli, BANK_LEARN) && !(model = bank_model(cli->bank)))
+	if (cli_open(cli, BANK_LEARN | BANK_AT_ONCE) && !(model = bank_model(cli->bank)))
 		cli_bank_fail(cli);
 	return model;
 }
@@ -174,7 +174,7 @@ start_child(struct cli *cli, const GByteArray *message, bool update, int *ret_in
 		struct model *model;
 
 		close(ends[0]);
-		model = update ? open_to_learn(cli) : cli_open_to_judge(cli);
+		model = update ? open_to_learn(cli) : cli_open_to_judge(cli, BANK_AT_ONCE);
 		if (model)
 			judge(cli, model, message, update, ends[1]);
 		bank_close(cli->bank);

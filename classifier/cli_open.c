@@ -45,7 +45,7 @@ choose_store(const struct cli *cli)
 }
 
 static bool
-open_bank(struct cli *cli, enum bank_access access, GError **error)
+open_bank(struct cli *cli, unsigned access, GError **error)
 {
 	g_autofree char *uri = choose_store(cli);
 
@@ -78,7 +78,7 @@ fail_to_open(const struct cli *cli, const GError *error)
 }
 
 bool
-cli_open(struct cli *cli, enum bank_access access)
+cli_open(struct cli *cli, unsigned access)
 {
 	g_autoptr(GError) error = NULL;
 
@@ -95,13 +95,13 @@ has_learned(const struct model *model)
 }
 
 struct model *
-cli_open_to_judge(struct cli *cli)
+cli_open_to_judge(struct cli *cli, unsigned how)
 {
 	g_autoptr(GError) error = NULL;
 	struct model *model = NULL;
 
 	/* What is not there yet judges as what is empty: nothing is made by reading. */
-	if (!open_bank(cli, BANK_READ, &error) && store_is_missing(error)) {
+	if (!open_bank(cli, BANK_READ | how, &error) && store_is_missing(error)) {
 		g_clear_error(&error);
 		cli->missing = true;
 		cli->bank = bank_open(cli->settings, "mem:", BANK_READ, &error);

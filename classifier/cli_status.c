@@ -172,7 +172,7 @@ cli_status(struct cli *cli, int argc, char **argv)
 
 	if (!cli_parse(cli, entries, &argc, &argv, &status))
 		return status;
-	model = cli_open_to_judge(cli);
+	model = cli_open_to_judge(cli, 0);
 	if (!model)
 		return CLI_FAILED;
 	if (store_status(bank_store(cli->bank), &store) != STORE_OK) {

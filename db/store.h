@@ -166,6 +166,9 @@ struct store_options {
 	 * they fail, whatever timeout is given; what is refused meanwhile since nothing was done is
 	 * asked again. 0 for who has to answer at once. */
 	unsigned patience;
+	/* Of a server: the timeout that calls are given, in milliseconds, or 0. One that is silent
+	 * for less, or for less than a second, is not taken for gone. */
+	unsigned timeout;
 };
 
 #define STORE_ERROR (g_quark_from_static_string("store"))

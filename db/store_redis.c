@@ -316,12 +316,13 @@ redis_open(const struct store_driver *driver, struct redis_address *address, con
 	    .context = r,
 	    .meta = r->meta,
 	    .meta_size = create ? sizeof r->meta : 0,
-	    .patience = options->patience,
+	    .patience = MAX(options->patience / 3, options->timeout),
 	};
 
 	r->store.driver = driver;
 	r->store.name = store_uri_shown(options->uri);
 	r->patience = options->patience;
+	r->timeout = options->timeout;
 	r->address = *address;
 	r->policy_tag = g_strdup(tag);
 	r->meta_key = g_strdup_printf("greylag:{%s}:meta", tag);

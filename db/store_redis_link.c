@@ -204,7 +204,7 @@ redis_link_complain(struct redis_link *link, const char *refusal)
 static int64_t
 probe_timeout(const struct redis_link *link)
 {
-	return MAX(PROBE_TIMEOUT, link->owner.patience * G_TIME_SPAN_MILLISECOND / 3);
+	return MAX(PROBE_TIMEOUT, link->owner.patience * G_TIME_SPAN_MILLISECOND);
 }
 
 /* Before hiredis 1.0 its hooks cannot be told from those of a connection that is gone. */

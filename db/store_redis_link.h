@@ -30,7 +30,7 @@ struct redis_link_owner {
 	const char *meta_key;
 	const uint8_t *meta; /* to be put there if there is nothing; size 0 to leave it so */
 	size_t meta_size;
-	unsigned patience; /* milliseconds; a silent server is given up after a third of it */
+	unsigned patience; /* milliseconds, after which a silent server is given up */
 };
 
 /* The link keeps the host of ADDRESS, which it has to ask for, in it. Scripts are loaded on each

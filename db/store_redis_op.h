@@ -36,6 +36,7 @@ struct store_redis {
 	int64_t alarm;
 	struct redis_batcher *batcher; /* NULL until there is a batch */
 	bool closing;                  /* no more batches */
+	unsigned timeout;              /* milliseconds that calls are given; 0: not known */
 	unsigned wait_replicas;        /* that must have an update before it is answered */
 	GPtrArray *written, *covered;  /* struct redis_op that wait for them; by the WAIT sent */
 	bool waiting;                  /* a WAIT is under way */

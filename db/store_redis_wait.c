@@ -9,9 +9,9 @@
 
 #include "db/store_redis_op.h"
 
-/* Milliseconds for the replicas. The server looks at its clock ten times a second, so that it may
- * become 100. */
-#define WAIT_LIMIT "50"
+/* Milliseconds for the replicas at least; a fifth of what calls are given if that is more. The
+ * server looks at its clock ten times a second, so that it may become 100. */
+#define WAIT_LIMIT 50u
 
 /* Where there are too few, they are not waited for again before so long. */
 #define WAIT_PAUSE (G_TIME_SPAN_SECOND)
@@ -51,8 +51,9 @@ static void
 send_wait(struct store_redis *r)
 {
 	g_autofree char *replicas = g_strdup_printf("%u", r->wait_replicas);
-	const char *argv[] = {"WAIT", replicas, WAIT_LIMIT};
-	const size_t lengths[] = {4, strlen(replicas), strlen(WAIT_LIMIT)};
+	g_autofree char *limit = g_strdup_printf("%u", MAX(WAIT_LIMIT, r->timeout / 5));
+	const char *argv[] = {"WAIT", replicas, limit};
+	const size_t lengths[] = {4, strlen(replicas), strlen(limit)};
 
 	if (r->next_wait > g_get_monotonic_time() ||
 	    !redis_link_send(r->link, on_waited, r, 3, argv, lengths)) {

@@ -228,6 +228,7 @@ keeper_new(struct ev_loop *loop, const struct settings *settings, struct policy 
 	    .create = true,
 	    .map_size = (uint64_t)settings_number(settings, SETTING_STORE_MAP_SIZE),
 	    .max_triplets = (uint64_t)settings_number(settings, SETTING_STORE_MAX_TRIPLETS),
+	    .timeout = (unsigned)settings_number(settings, SETTING_STORE_TIMEOUT),
 	    .wait_replicas = (unsigned)settings_number(settings, SETTING_STORE_WAIT_REPLICAS),
 	    .fallback = keeper->fallback,
 	    .merge = merge_by_rules,

@@ -152,15 +152,15 @@ def take_over(tap, nodes, daemon):
     replica = redisfarm.node(tap, "replica")
     command(replica, b"CLUSTER", b"MEET", victim.host.encode(), b"%d" % victim.port)
     identity = victim.ask("CLUSTER", "MYID")
-    tap.ok(wait_until(lambda: replica.ask("CLUSTER", "REPLICATE", identity) == "OK", 20) and
+    tap.ok(wait_until(lambda: replica.ask("CLUSTER", "REPLICATE", identity) == "OK") and
            redisfarm.replicas_are_there(victim, 1), "a replica of one node")
     senders = [f"{redisfarm.letters(n)}@example.org" for n in range(200)]
     victim.kill()
     told = redisfarm.reasons(daemon, senders)
     tap.ok(0 < told.count("store-unavailable") < 200 and told.count("early") == 200 - told.count("store-unavailable"),
            "a node is killed: mail of its part is let in, of the others' greylisted", set(told))
-    tap.ok(wait_until(lambda: replica.role() == "master", 30), "the replica takes over")
-    tap.ok(wait_until(lambda: redisfarm.reasons(daemon, senders) == ["early"] * 200, 20),
+    tap.ok(wait_until(lambda: replica.role() == "master"), "the replica takes over")
+    tap.ok(wait_until(lambda: redisfarm.reasons(daemon, senders) == ["early"] * 200),
            "and is found: all are known again", daemon.log()[-1000:])
 
 

@@ -11,6 +11,8 @@ from policy import GREYLAGCTL, GREYLAGD, Daemon, Tap, free_port, run, verb, wait
 import redisfarm
 
 DATA, WATCH = "198.18.77", "198.18.78"  # the farm's network, and the one by which this test looks on
+# As much as fits into Postfix's patience, which is ten seconds.
+DEADLINE = "store.timeout_ms=8000"
 ROUNDS = int(os.environ.get("GREYLAG_ROUNDS", "1"))
 os.environ["PATH"] += ":/usr/sbin:/sbin"
 
@@ -85,7 +87,7 @@ class Mx:
 
     def greylagd(self, uri, *options):
         name = f"{self.name}-{time.monotonic_ns()}"
-        self.daemon = Daemon(self.tap, name, "store.uri=" + uri, *options, argv=self.inside,
+        self.daemon = Daemon(self.tap, name, "store.uri=" + uri, DEADLINE, *options, argv=self.inside,
                              listen=f"inet:{self.address}:{self.policy_port}")
         self.daemon.address = (self.address, self.policy_port)
         self.daemon.start()
@@ -223,11 +225,13 @@ def unharmed(tap, load, what):
            *(mx.odd for mx in load.hosts))
 
 
-def retry_elsewhere(tap, one, two):
+def retry_elsewhere(tap, uri, one, two):
     tap.equal(one.mail("a@example.org"), 450, "a first attempt at one MX waits")
     tap.equal(two.mail("a@example.org"), 450, "a retry at the other is too early")
-    time.sleep(5.1)
-    tap.equal(two.mail("a@example.org"), 250, "after the delay it passes, at the other")
+    for mx in (one, two):
+        tap.equal(mx.daemon.stop(), 0, f"{mx.name} stops cleanly")
+        mx.greylagd(uri, "greylist.delay=2s")
+    tap.ok(wait_until(lambda: two.mail("a@example.org") == 250), "after the delay it passes, at the other")
     tap.equal(one.mail("a@example.org"), 250, "and is known at the first")
 
 
@@ -249,11 +253,8 @@ def cut_off(tap, network, one, two, name):
     load = Load((one, two), name)
     load.wait(300)
     network.cut(1)
-    start = time.monotonic()
-    one.daemon.ask(sender=name + "@example.org")
-    took = time.monotonic() - start
+    tap.equal(one.daemon.ask(sender=name + "@example.org"), "DUNNO", "one MX is cut off: its answer comes while it is")
     load.wait(300)
-    tap.ok(took < 1, "one MX is cut off: its answer comes within the deadline", took)
     tap.equal(two.mail(f"still-{name}@example.org"), 450, "the other greylists on")
     network.cut(1, down=False)
     tap.ok(wait_until(lambda: verb(one.daemon.ask(sender=f"{redisfarm.letters(time.monotonic_ns())}@example.org")) ==
@@ -333,13 +334,9 @@ with Tap() as tap:
         redis.start()
     one, two = Mx(tap, "one", network, 1), Mx(tap, "two", network, 2)
     for mx in (one, two):
-        # However slow the machine is, nobody is let in for that; and a retry at once is too early.
-        mx.greylagd(redis.uri, "greylist.delay=5s", "store.timeout_ms=8000")
+        mx.greylagd(redis.uri, "greylist.delay=600s")
         mx.postfix()
-    retry_elsewhere(tap, one, two)
-    for mx in (one, two):
-        tap.equal(mx.daemon.stop(), 0, f"{mx.name} stops cleanly")
-        mx.greylagd(redis.uri, "greylist.delay=2s")
+    retry_elsewhere(tap, redis.uri, one, two)
     for n in range(ROUNDS):
         killed(tap, redis, one, two, f"killed-{redisfarm.letters(n)}")
         if network.works:

@@ -3,7 +3,7 @@
 import os, random, select, signal, subprocess, sys, time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from policy import GREYLAGCTL, Client, Daemon, Tap, request, run, verb, wait_until
+from policy import DEADLINE, GREYLAGCTL, Client, Daemon, Tap, request, run, verb, wait_until
 
 KILLS = 30
 CONNECTIONS = 24
@@ -153,7 +153,7 @@ def full(tap):
         most = len(more) / 2 if mounted else len(more)
         tap.ok(len(deferred) <= most and set(answers.values()) <= {"DUNNO", "DEFER_IF_PERMIT"},
                "and so are the next", answers)
-        tap.ok(time.monotonic() - start < 5, "at once")
+        tap.ok(time.monotonic() - start < DEADLINE, "all of them before one deadline is over")
         tap.equal(client.ask(sender="known@example.org"), "DUNNO", "known ones go on")
         tap.ok(daemon.logs("answered DUNNO"), "the log tells", daemon.log())
         tap.equal(daemon.log().count("answered DUNNO: the disk is full"), 1, "once, not for each")
@@ -191,7 +191,7 @@ def unusable(tap):
     client = daemon.client()
     start = time.monotonic()
     tap.equal(client.ask(sender="unusable@example.org"), "DUNNO", "no store at the start: mail is let in")
-    tap.ok(time.monotonic() - start < 1, "at once")
+    tap.ok(time.monotonic() - start < DEADLINE, "without waiting for it")
     tap.has(daemon.log(), daemon.store, "the log names the store")
     os.unlink(daemon.store)
     os.mkdir(daemon.store, 0o700)

@@ -215,7 +215,7 @@ S$tab$dir/Maildir/new/4.a" 'a Maildir is cur and new, without drafts and trashed
 mkdir "$dir/mixed"
 cp "$data/ham-new.eml" "$dir/mixed/1"
 mkfifo "$dir/mixed/fifo"
-run timeout 10 "$greylag" -c "$dir/greylag.conf" -d "$store" classify --terse "$dir/mixed"
+run timeout 100 "$greylag" -c "$dir/greylag.conf" -d "$store" classify --terse "$dir/mixed"
 is "$status $(echo "$out" | cut -f1)" '1 H' 'a FIFO in a folder stops nobody'
 
 # -- correction and untraining --

@@ -3,9 +3,10 @@
 import json, os, shutil, signal, subprocess, sys, time, urllib.request
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from policy import BUILD, GREYLAGCTL, GREYLAGD, Daemon, Tap, free_port, run, sanitized, verb, wait_until
+from policy import BUILD, GREYLAGCTL, GREYLAGD, PATIENCE, Daemon, Tap, free_port, run, sanitized, verb, wait_until
 
 GREYLAG = os.path.join(BUILD, "classifier", "greylag")
+DEADLINE = 5  # seconds, of a daemon that is about it
 FAKETIME = "/usr/$LIB/faketime/libfaketime.so.1"
 
 
@@ -50,12 +51,14 @@ def ctl(uri, *arguments, **more):
 
 
 def two_hosts(tap, redis):
-    first = daemon(tap, redis, "first", "greylist.delay=1s").start()
-    second = daemon(tap, redis, "second", "greylist.delay=1s").start()
+    hosts = [daemon(tap, redis, name, config="[greylist]\ndelay = 600s\n").start() for name in ("first", "second")]
+    first, second = hosts
     tap.equal(verb(first.ask(sender="a@example.org")), "DEFER_IF_PERMIT", "a first attempt at one host waits")
     tap.equal(verb(second.ask(sender="a@example.org")), "DEFER_IF_PERMIT", "a retry at once, at the other, is too early")
-    time.sleep(1.1)
-    tap.equal(verb(second.ask(sender="a@example.org")), "PREPEND", "a retry at the other passes")
+    for host in hosts:
+        write(host.config, "[greylist]\ndelay = 1s\n")
+        host.signal(signal.SIGHUP)
+    tap.ok(wait_until(lambda: verb(second.ask(sender="a@example.org")) == "PREPEND"), "a retry at the other passes")
     tap.equal(verb(first.ask(sender="a@example.org")), "DUNNO", "and is known at the first")
     return first, second
 
@@ -119,37 +122,46 @@ def processed(redis):
 
 def cache(tap, redis):
     http = free_port()
-    host = daemon(tap, redis, "remembering", "greylist.delay=1s", "store.cache_ttl=2s",
+    host = daemon(tap, redis, "remembering", "greylist.delay=1s", "store.cache_ttl=600s",
                   f"http.listen=inet:127.0.0.1:{http}").start()
     client = host.client()
     tap.equal(client.ask(sender="a@example.org"), "DUNNO", "known is known, and remembered")
-    start, before = time.monotonic(), processed(redis)
+    before = processed(redis)
     answers = {client.ask(sender="a@example.org") for n in range(500)}
     asked = processed(redis) - before
-    slow = time.monotonic() - start > 1.5
-    tap.ok(answers == {"DUNNO"} and (asked < 200 or slow), "500 times more, the server is not asked for it", asked)
+    tap.ok(answers == {"DUNNO"} and asked < 200, "500 times more, the server is not asked for it", asked)
     told = json.load(urllib.request.urlopen(f"http://127.0.0.1:{http}/stats"))["cache"]
     tap.ok(told["used"] == 1 and told["hits"] >= 400 and told["misses"] >= 1, "/stats counts it", told)
+    brief = daemon(tap, redis, "brief", "greylist.delay=1s", "store.cache_ttl=2s").start()
+    other = brief.client()
+    tap.equal(other.ask(sender="a@example.org"), "DUNNO", "another remembers for two seconds")
     tap.equal(ctl(redis.uri, "forget", "--sender", "a@example.org")[0], 0, "what is forgotten")
-    end = time.monotonic() + 3
-    tap.ok(wait_until(lambda: verb(client.ask(sender="a@example.org")) == "DEFER_IF_PERMIT", 3),
-           "is forgotten after the time to live at the latest", time.monotonic() - end)
-    time.sleep(1.1)
-    tap.equal(verb(client.ask(sender="a@example.org")), "PREPEND", "and comes again")
+    tap.ok(wait_until(lambda: verb(other.ask(sender="a@example.org")) == "DEFER_IF_PERMIT"),
+           "is forgotten when the time to live is over")
+    tap.equal(client.ask(sender="a@example.org"), "DUNNO", "and not before")
+    tap.ok(wait_until(lambda: verb(other.ask(sender="a@example.org")) == "PREPEND"), "and comes again")
     host.stop()
+    brief.stop()
 
 
 def faults(tap, redis, first, second):
-    client = first.client()
+    hasty = daemon(tap, redis, "hasty", f"store.timeout_ms={DEADLINE * 1000}").start()
+    client = hasty.client()
     redis.signal(signal.SIGSTOP)
-    start = time.monotonic()
-    answer = client.ask(sender="b@example.org")
-    tap.ok(answer == "DUNNO" and time.monotonic() - start < 1, "Redis is silent: DUNNO within the deadline",
-           answer, time.monotonic() - start)
+    tap.equal(client.ask(sender="b@example.org"), "DUNNO", "Redis is silent: DUNNO while it is")
     start = time.monotonic()
     answers = {client.ask(sender=f"b{n}@example.org") for n in range(20)}
-    tap.ok(answers == {"DUNNO"} and time.monotonic() - start < 1, "and at once from then on", answers)
+    took = time.monotonic() - start
+    tap.ok(answers == {"DUNNO"} and took < DEADLINE, "and twenty times from then on, before one deadline is over",
+           answers, took)
+    tool = subprocess.Popen([GREYLAGCTL, "-c", "/dev/null", "-o", "store.uri=" + redis.uri, "-o", "store.patience=300s", "list"],
+                            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)
+    tap.equal(wait_until(lambda: tool.poll() is not None, 2), False, "greylagctl waits for it")
+    status, out, err = ctl(redis.uri, "-o", "store.patience=1s", "list")
+    tap.ok(status != 0 and redis.uri in err and "no answer" in err, "not longer than it may, and says what it waited for", err)
     redis.signal(signal.SIGCONT)
+    out, _ = tool.communicate(timeout=PATIENCE)
+    tap.ok(tool.returncode == 0 and b"a@example.org" in out, "and goes on when Redis does", tool.returncode, out)
     tap.ok(wait_until(lambda: verb(client.ask(sender="c@example.org")) == "DEFER_IF_PERMIT"),
            "it greylists again when Redis goes on")
     redis.kill()

@@ -51,7 +51,7 @@ def argv(store, *arguments):
 
 def greylag(store, *arguments, input=""):
     """(status, standard output, standard error)"""
-    done = subprocess.run(argv(store, *arguments), capture_output=True, input=input.encode(), timeout=60)
+    done = subprocess.run(argv(store, *arguments), capture_output=True, input=input.encode(), timeout=600)
     return done.returncode, done.stdout.decode("utf-8", "replace"), done.stderr.decode("utf-8", "replace")
 
 
@@ -213,10 +213,10 @@ def killed_server(tap, redis, ham, spam):
     store = redis.database(13)
     failed = 0
     for pause in (0.1, 0.25, 0.4, 0.6):
-        trainer = start(store, "train", "--ham", ham, "--spam", spam)
+        trainer = start(store, "-o", "store.patience=1s", "train", "--ham", ham, "--spam", spam)
         time.sleep(pause)
         redis.kill()
-        out, err = trainer.communicate(timeout=60)
+        out, err = trainer.communicate(timeout=600)
         failed += trainer.returncode != 0
         tap.ok(trainer.returncode == 0 or err.startswith("greylag: "), "the server is killed: the trainer says so", out, err)
         redis.start()
@@ -256,7 +256,7 @@ def gone(tap, redis, there):
     redis.kill()
     for arguments in (("classify", DATA), ("train", "ham", HAM), ("status",), ("dump",), ("expire",)):
         status, _, err = greylag(there, *arguments)
-        tap.ok(status == 3 and "cannot reach Redis at " + redis.socket in err, f"without a server greylag {arguments[0]} says so",
+        tap.ok(status == 3 and redis.uri in err and "cannot reach Redis" in err, f"without a server greylag {arguments[0]} says so",
                status, err)
     for options, expected in (((), 3), (("-e",), 3), (("--tempfail",), 75)):
         status, out, err = greylag(there, "filter", *options, input=text)
@@ -265,11 +265,9 @@ def gone(tap, redis, there):
         tap.equal(re.sub(r"^X-Greylag: .*\n", "", out, flags=re.M), text, "and passes it whole")
     redis.start()
     redis.process.send_signal(signal.SIGSTOP)
-    begun = time.monotonic()
-    status, out, err = greylag(there, "filter", input=text)
+    status, out, err = greylag(there, "-o", "store.patience=1h", "filter", input=text)
     redis.process.send_signal(signal.SIGCONT)
-    tap.ok(status == 3 and "no verdict could be had" in out and time.monotonic() - begun < 15,
-           "a silent server is not waited for", status, err, time.monotonic() - begun)
+    tap.ok(status == 3 and "no verdict could be had" in out, "a silent server is not waited for with mail", status, err)
     status, out, err = greylag(there, "filter", input=text)
     tap.ok(status == 0 and "X-Greylag: spam" in out, "and when it is back, all is there", status, out, err)
 

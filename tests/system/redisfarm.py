@@ -75,7 +75,7 @@ class Sentinel(Server):
         with open(os.path.join(self.folder, "sentinel.conf"), "w") as f:
             f.write(f"bind {self.host}\nport {self.port}\nprotected-mode no\ndir {self.folder}\n"
                     f"sentinel monitor greylag {master.host} {master.port} 2\n"
-                    "sentinel down-after-milliseconds greylag 700\nsentinel failover-timeout greylag 3000\n")
+                    "sentinel down-after-milliseconds greylag 4000\nsentinel failover-timeout greylag 12000\n")
 
     def argv(self):
         return [*SERVER, os.path.join(self.folder, "sentinel.conf"), "--sentinel"]
@@ -94,7 +94,7 @@ def watched(tap, master, replicas):
             words = s.ask("SENTINEL", "MASTER", "greylag").split("\n")
             facts = dict(zip(words[::2], words[1::2]))
             return facts.get("num-slaves") == str(replicas) and facts.get("num-other-sentinels") == "2"
-        if not wait_until(knows, 30):
+        if not wait_until(knows):
             raise RuntimeError("the sentinels do not find each other")
     return sentinels
 
@@ -113,7 +113,7 @@ def two_ports():
 
 
 def node(tap, name):
-    return Server(tap, name, "--cluster-enabled", "yes", "--cluster-node-timeout", "2000",
+    return Server(tap, name, "--cluster-enabled", "yes", "--cluster-node-timeout", "6000",
                   "--cluster-require-full-coverage", "no", port=two_ports()).start()
 
 
@@ -121,6 +121,6 @@ def cluster(tap, masters=3):
     """Servers that share the slots among them."""
     nodes = [node(tap, f"node-{i}") for i in range(masters)]
     done = run("redis-cli", "--cluster", "create", *(f"{n.host}:{n.port}" for n in nodes), "--cluster-yes")
-    if done[0] != 0 or not wait_until(lambda: all("cluster_state:ok" in n.ask("CLUSTER", "INFO") for n in nodes), 30):
+    if done[0] != 0 or not wait_until(lambda: all("cluster_state:ok" in n.ask("CLUSTER", "INFO") for n in nodes)):
         raise RuntimeError("no cluster: " + done[1] + done[2])
     return nodes

@@ -98,12 +98,11 @@ held = [socket.create_server(("127.0.0.1", 0)) for _ in range(int(sys.argv[1]))]
 print(*[s.getsockname()[1] for s in held])' "$1"
 }
 
-# wait_for COMMAND...: until it succeeds; ten seconds at most.
+# wait_for COMMAND...: until it succeeds; a minute at most, on a busy machine too.
 wait_for() {
-	tap_tries=0
+	tap_end=$(($(date +%s) + 60))
 	until "$@" >/dev/null 2>&1; do
-		tap_tries=$((tap_tries + 1))
-		[ $tap_tries -lt 200 ] || return 1
+		[ "$(date +%s)" -lt $tap_end ] || return 1
 		sleep 0.05
 	done
 }
@@ -114,7 +113,7 @@ listens() {
 import socket, sys
 where = sys.argv[1:]
 s = socket.socket(socket.AF_UNIX if len(where) == 1 else socket.AF_INET)
-s.settimeout(1)
+s.settimeout(60)
 s.connect(where[0] if len(where) == 1 else (where[0], int(where[1])))' "$@"
 }
 

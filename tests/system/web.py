@@ -46,7 +46,8 @@ class Daemon:
         argv = [f"{BUILD}/policyd/greylagd", "-f", "-c", "/dev/null", "-o", "policy.user=",
                 "-o", f"policy.listen=inet:127.0.0.1:{self.policy}",
                 "-o", f"http.listen=inet:127.0.0.1:{self.http}", "-o", f"store.uri={self.store}"]
-        for setting in self.settings:
+        # However slow the machine is, nobody is let in for that.
+        for setting in ("store.timeout_ms=50000", *self.settings):
             argv += ["-o", setting]
         self.log = open(f"{self.folder}/log", "ab")
         self.process = subprocess.Popen(argv, stdout=self.log, stderr=self.log)
@@ -55,7 +56,7 @@ class Daemon:
 
     def stop(self, number=signal.SIGTERM):
         self.process.send_signal(number)
-        return self.process.wait(20)
+        return self.process.wait(60)
 
     def close(self):
         if self.process.poll() is None:
@@ -68,11 +69,11 @@ class Daemon:
                    "helo_name": "mail.example.net"}
         request.update(attributes)
         text = "".join(f"{k}={v}\n" for k, v in request.items()) + "\n"
-        with socket.create_connection(("127.0.0.1", self.policy), 5) as s:
+        with socket.create_connection(("127.0.0.1", self.policy), 60) as s:
             s.sendall(text.encode("utf-8", "surrogateescape"))
             return s.recv(4096).decode()
 
-    def raw(self, data, timeout=5):
+    def raw(self, data, timeout=60):
         """What comes back for DATA on one connection, until the server closes it or is silent."""
         with socket.create_connection(("127.0.0.1", self.http), timeout) as s:
             s.sendall(data)
@@ -101,7 +102,7 @@ class Daemon:
         return int(lines[0].split(" ")[1]), fields, body
 
 
-def wait_for(condition, seconds=10):
+def wait_for(condition, seconds=60):
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         try:

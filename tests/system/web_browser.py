@@ -17,7 +17,7 @@ class Browser:
         self.port = free_port()
         self.driver = subprocess.Popen(["chromedriver", f"--port={self.port}"],
                                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        if not wait_for(lambda: self.call("GET", "/status")["ready"], 20):
+        if not wait_for(lambda: self.call("GET", "/status")["ready"]):
             raise SystemExit("Bail out! chromedriver does not start")
         options = {"args": ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
                             "--hide-scrollbars", "--disable-background-networking"]}
@@ -314,7 +314,7 @@ def check_numbers(tap, browser, daemon):
         check_numbers.seen = {k: (v, lookup(stats, k)) for k, v in shown.items()}
         return len(shown) > 10 and all(a == b for a, b in check_numbers.seen.values())
 
-    wait_for(same, 12)
+    wait_for(same)
     wrong = {k: v for k, v in check_numbers.seen.items() if v[0] != v[1]}
     tap.ok(len(check_numbers.seen) > 10 and not wrong, "the numbers on the page are those of /stats", wrong)
     tap.ok(check_numbers.seen.get("report.all.first_attempts.count", (0,))[0] > 1000, "the report is among them",
@@ -327,7 +327,7 @@ def check_update(tap, browser, daemon):
     before = figures(browser)["last_24_hours.deferred"]
     browser.run("document.querySelector('#hours-n').open=true;window.kept=true")
     daemon.ask(client_address="198.51.100.7", sender="late@example.com", recipient="r@example.org", instance="z")
-    tap.ok(wait_for(lambda: figures(browser)["last_24_hours.deferred"] == before + 1, 12),
+    tap.ok(wait_for(lambda: figures(browser)["last_24_hours.deferred"] == before + 1),
            "a new number appears by itself", before, figures(browser)["last_24_hours.deferred"])
     tap.equal(browser.run("return [window.kept===true,document.querySelector('#hours-n').open]"), [True, True],
               "without loading the page anew or closing what was opened")

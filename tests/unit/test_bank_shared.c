@@ -367,7 +367,7 @@ test_turn_ends(struct world *w, gconstpointer data G_GNUC_UNUSED)
 	g_assert_cmpint(learn(w, &w->a, 1), ==, MODEL_LEARNED);
 	assert_commits(&w->a);
 	g_assert_cmpint(g_get_monotonic_time() - begun, >, G_USEC_PER_SEC / 2);
-	g_assert_cmpint(g_get_monotonic_time() - begun, <, 10 * G_USEC_PER_SEC);
+	g_assert_cmpint(g_get_monotonic_time() - begun, <, 60 * G_USEC_PER_SEC);
 	g_assert_cmpuint(spam_with(w, "pills"), ==, 1);
 }
 

@@ -15,7 +15,8 @@
 #include "tests/unit/redis_server.h"
 #include "tests/unit/store_world.h"
 
-#define LONG 60000 /* milliseconds */
+#define LONG  60000 /* milliseconds */
+#define UPPER 14    /* of LMDB's page header: page's number, padding, flags, lower bound, upper */
 
 static void
 test_uris(void)
@@ -53,14 +54,15 @@ spoil(const char *folder)
 	gsize length;
 
 	g_assert_true(g_file_get_contents(path, &file, &length, NULL));
-	/* A leaf of theirs has many records of 200 bytes and their keys; others are nearly empty.
-	 */
+	/* What a page has lies above the bound in its header; below that is what was in memory. */
 	for (size_t at = 2 * page; at + page <= length; at += page) {
-		size_t zeros = 0;
+		size_t fives = 0;
+		uint16_t upper;
 
-		for (size_t i = 0; i < page; i++)
-			zeros += file[at + i] == 0x55;
-		if (zeros < page / 2)
+		memcpy(&upper, file + at + UPPER, sizeof upper);
+		for (size_t i = upper; i < page; i++)
+			fives += file[at + i] == 0x55;
+		if (fives < page / 2)
 			continue;
 		for (size_t i = 0; i < page; i++)
 			file[at + i] = 0;
@@ -71,6 +73,7 @@ spoil(const char *folder)
 	close(fd);
 }
 
+/* In one transaction, so that no page has been anything else before. */
 static void
 put_fives(const struct store_bytes *old G_GNUC_UNUSED, struct store_change *change,
     void *job G_GNUC_UNUSED)
@@ -78,7 +81,12 @@ put_fives(const struct store_bytes *old G_GNUC_UNUSED, struct store_change *chan
 	uint8_t value[200];
 
 	memset(value, 0x55, sizeof value);
-	store_change_put(change, value, sizeof value, WORLD_EXPIRES);
+	for (unsigned i = 0; i < 500; i++) {
+		g_autofree char *key = g_strdup_printf("%04u", i);
+
+		store_change_also_put(change, STORE_TRIPLETS, bytes(key),
+		    (struct store_bytes){value, sizeof value}, WORLD_EXPIRES);
+	}
 }
 
 static void
@@ -91,11 +99,7 @@ test_damaged_lmdb(void)
 	g_autofree char *text = NULL, *last = NULL;
 	g_autoptr(GByteArray) value = NULL;
 
-	for (unsigned i = 0; i < 500; i++) {
-		g_autofree char *key = g_strdup_printf("%04u", i);
-
-		store_update(store, STORE_TRIPLETS, bytes(key), put_fives, NULL, NULL, &call);
-	}
+	store_update(store, STORE_TRIPLETS, bytes("0000"), put_fives, NULL, NULL, &call);
 	store_wait(store);
 	store_close(&store);
 	spoil(folder);
@@ -301,6 +305,32 @@ test_refused_at_open(struct fixture *f, gconstpointer data G_GNUC_UNUSED)
 	g_assert_nonnull(strstr(error->message, "Connection refused"));
 }
 
+static gpointer
+go_on_much_later(gpointer server)
+{
+	g_usleep(6 * G_USEC_PER_SEC);
+	redis_server_signal(server, SIGCONT);
+	return NULL;
+}
+
+/* The link looks after its server every three seconds. */
+static void
+test_slow_server(struct fixture *f, gconstpointer data G_GNUC_UNUSED)
+{
+	g_autofree char *uri = redis_server_uri(&f->server);
+	const struct store_options options = {.uri = uri, .create = true, .timeout = LONG};
+	g_autoptr(GByteArray) value = NULL;
+	GThread *thread;
+
+	store_close(&f->store);
+	f->store = open_store(&options);
+	redis_server_signal(&f->server, SIGSTOP);
+	thread = g_thread_new("later", go_on_much_later, &f->server);
+	g_assert_cmpint(
+	    get_value(f->store, STORE_TRIPLETS, bytes("none"), LONG, &value), ==, STORE_NOT_FOUND);
+	g_thread_join(thread);
+}
+
 static const struct {
 	const char *promise;
 	void (*test)(struct fixture *f, gconstpointer data);
@@ -310,6 +340,7 @@ static const struct {
     {"a-silent-server-is-waited-for-at-opening", test_silent_at_open},
     {"one-that-stays-silent-is-named", test_gives_up},
     {"one-that-refuses-is-told-at-once", test_refused_at_open},
+    {"a-server-that-is-slow-within-the-deadline-is-not-gone", test_slow_server},
 };
 #endif
 

@@ -573,13 +573,11 @@ test_silent_server(struct fixture *f, gconstpointer data G_GNUC_UNUSED)
 	struct store_delta delta = {STORE_SLOTS, bytes("p"), &one, 1, 0};
 	enum store_result result = STORE_OK;
 	struct store_call call = {.timeout = 200, .done = on_done, .context = &result};
-	int64_t begun = g_get_monotonic_time();
 
 	redis_server_signal(&server, SIGSTOP);
 	store_add_many(f->store, &delta, 1, &call);
 	store_wait(f->store);
 	g_assert_cmpint(result, ==, STORE_UNAVAILABLE);
-	g_assert_cmpint(g_get_monotonic_time() - begun, <, 2 * G_USEC_PER_SEC);
 	redis_server_signal(&server, SIGCONT);
 	add(f->store, STORE_SLOTS, "p", &one, 1);
 	g_assert_cmpint(cell(f->store, STORE_SLOTS, "p", 0), ==, 1);

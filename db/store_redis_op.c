@@ -61,6 +61,8 @@ redis_op_answer(struct redis_op *op, enum store_result result, const redisReply 
 	if (op->answered)
 		return;
 	op->answered = true;
+	if (result == STORE_OK)
+		op->redis->lost_at = 0;
 	if (result == STORE_OK && atomic_load(&op->redis->store.reason))
 		store_note(&op->redis->store, STORE_OK, NULL);
 	g_hash_table_remove(op->redis->ops, op);

@@ -28,6 +28,7 @@ struct store_redis {
 	GQueue refused;    /* struct redis_op, to be answered by dispatch */
 	GQueue parked;     /* struct redis_op that wait for the server */
 	unsigned patience; /* milliseconds that they wait at most; 0: none does */
+	int64_t lost_at;   /* since when the server has done nothing; 0 if it does */
 	struct store_change change;
 	struct store_status status; /* as it was heard last */
 	enum store_result status_result;
@@ -46,13 +47,13 @@ struct store_redis {
 struct redis_op {
 	struct store_redis *redis;
 	void (*finish)(struct redis_op *op, enum store_result result, const redisReply *reply);
-	int64_t deadline; /* monotonic; 0 none */
-	bool answered;    /* its owner has heard; a reply may still come */
-	bool writing;     /* the change is with the server */
-	bool moved;       /* what it is refused for is being mended: it is sent again */
-	bool ask;         /* the next command goes to where the slot is being moved */
-	bool endless;     /* its deadline is that of its being parked */
-	bool alone;       /* without what it adds to other keys */
+	int64_t deadline;     /* monotonic; 0 none */
+	int64_t own_deadline; /* that it has when it is not parked */
+	bool answered;        /* its owner has heard; a reply may still come */
+	bool writing;         /* the change is with the server */
+	bool moved;           /* what it is refused for is being mended: it is sent again */
+	bool ask;             /* the next command goes to where the slot is being moved */
+	bool alone;           /* without what it adds to other keys */
 	unsigned waiting_replies, tries;
 	enum store_result refusal;
 	char *complaint; /* of the server's, to be logged */

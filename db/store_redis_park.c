@@ -22,14 +22,18 @@ bool
 redis_op_park(struct redis_op *op)
 {
 	struct store_redis *r = op->redis;
-	int64_t now = g_get_monotonic_time();
+	int64_t now = g_get_monotonic_time(), end;
 
 	if (!r->patience || r->closing || op->answered || (!op->update && !op->argv))
 		return false;
-	if (!op->deadline) {
-		op->endless = true;
-		op->deadline = now + (int64_t)r->patience * G_TIME_SPAN_MILLISECOND;
-	}
+	if (!r->lost_at)
+		r->lost_at = now;
+	/* Patience is for the server, not for each call: a run of many calls gives up once. */
+	end = r->lost_at + (int64_t)r->patience * G_TIME_SPAN_MILLISECOND;
+	if (now >= end)
+		return false;
+	op->own_deadline = op->deadline;
+	op->deadline = op->deadline ? MIN(op->deadline, end) : end;
 	g_queue_push_tail(&r->parked, op);
 	be_rung_at(r, MIN(op->deadline, now + RETRY));
 	return true;
@@ -52,9 +56,8 @@ redis_parked_resume(struct store_redis *r)
 	while ((op = g_queue_pop_head(&parked))) {
 		if (!redis_link_is_up(r->link) || !ask_again(op)) {
 			g_queue_push_tail(&r->parked, op);
-		} else if (op->endless) {
-			op->endless = false;
-			op->deadline = 0;
+		} else {
+			op->deadline = op->own_deadline;
 		}
 	}
 	if (r->parked.length)

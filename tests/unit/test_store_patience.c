@@ -291,6 +291,27 @@ test_gives_up(struct fixture *f, gconstpointer data G_GNUC_UNUSED)
 	redis_server_signal(&f->server, SIGCONT);
 }
 
+/* A training run asks for thousands of messages: patience is had once, not with each. */
+static void
+test_gives_up_once(struct fixture *f, gconstpointer data G_GNUC_UNUSED)
+{
+	const unsigned patience = 1000, calls = 100;
+	int64_t start = g_get_monotonic_time();
+
+	store_close(&f->store);
+	f->store = open_patient(&f->server, patience, NULL);
+	redis_server_kill(&f->server);
+	for (unsigned i = 0; i < calls; i++) {
+		g_autoptr(GByteArray) value = NULL;
+
+		g_assert_cmpint(
+		    get_value(f->store, STORE_TRIPLETS, bytes("key"), 10 * patience, &value), ==,
+		    STORE_UNAVAILABLE);
+	}
+	g_assert_cmpint(
+	    g_get_monotonic_time() - start, <, calls / 2 * patience * G_TIME_SPAN_MILLISECOND);
+}
+
 /* Nothing is waited for that patience cannot mend. */
 static void
 test_refused_at_open(struct fixture *f, gconstpointer data G_GNUC_UNUSED)
@@ -339,6 +360,7 @@ static const struct {
     {"a-commit-waits-too-and-is-done-once", test_batch},
     {"a-silent-server-is-waited-for-at-opening", test_silent_at_open},
     {"one-that-stays-silent-is-named", test_gives_up},
+    {"patience-is-had-once", test_gives_up_once},
     {"one-that-refuses-is-told-at-once", test_refused_at_open},
     {"a-server-that-is-slow-within-the-deadline-is-not-gone", test_slow_server},
 };

@@ -9,6 +9,7 @@
 
 #include "classifier/bank_state.h"
 #include "classifier/registry.h"
+#include "db/store_layout.h"
 
 struct model_options
 bank_options_of(const struct settings *s)
@@ -24,7 +25,7 @@ bank_options_of(const struct settings *s)
 	return options;
 }
 
-static bool layout_is_known(struct bank *bank);
+static bool check_layout(struct bank *bank, GError **error);
 
 /* Milliseconds. Mail does not wait; people do. */
 static unsigned
@@ -74,11 +75,7 @@ bank_open(const struct settings *settings, const char *uri, unsigned how, GError
 		bank->lock_path = g_build_filename(bank->uri + strlen("lmdb:"), "train.lock", NULL);
 		bank->lock = open(bank->lock_path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	}
-	if (!layout_is_known(bank)) {
-		g_set_error(error, BANK_ERROR, 0,
-		    "%s was trained by another version of greylag, whose numbers mean something "
-		    "else: move it away and train again",
-		    bank->uri);
+	if (!check_layout(bank, error)) {
 		bank_close(bank);
 		return NULL;
 	}
@@ -264,11 +261,14 @@ source_head(void *context, int32_t ret_cells[MODEL_HEAD_CELLS])
 
 /* A head that cannot be read is told by who needs it. */
 static bool
-layout_is_known(struct bank *bank)
+check_layout(struct bank *bank, GError **error)
 {
+	g_autofree char *where = g_strconcat("what was learned in ", bank->uri, NULL);
 	int32_t head[MODEL_HEAD_CELLS] = {0};
 
-	return !source_head(bank, head) || model_layout_is_known(head);
+	return !source_head(bank, head) ||
+	       store_layout_check(bank->shared ? STORE_LAYOUT_SERVER : STORE_LAYOUT_TOKEN, where,
+		   bank->uri, (guint64)model_layout(head), MODEL_LAYOUT, error);
 }
 
 static void

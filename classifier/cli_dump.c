@@ -22,7 +22,10 @@
 #include "classifier/cli_load.h"
 #include "classifier/imports.h"
 
-#define FIRST_LINE "greylag-dump 2"
+/* The first that was released; what is released is read for good. */
+#define DUMP_VERSION 2
+#define FIRST_WORD   "greylag-dump "
+#define FIRST_LINE   FIRST_WORD G_STRINGIFY(DUMP_VERSION)
 
 /* Records shown in one step of a scan. */
 #define STEP 1000
@@ -397,6 +400,18 @@ load_line(struct loading *l, const char *line)
 	return false;
 }
 
+static void
+complain_of_version(const char *text)
+{
+	gint64 version = g_ascii_strtoll(text, NULL, 10);
+
+	fprintf(stderr,
+	    "greylag: the dump has version %" G_GINT64_FORMAT ", this greylag reads %d: %s\n",
+	    version, DUMP_VERSION,
+	    version > DUMP_VERSION ? "load it with the newer greylag that wrote it"
+				   : "it is older than the first release, so train again instead");
+}
+
 static bool
 take_line(void *context, char *text)
 {
@@ -404,9 +419,8 @@ take_line(void *context, char *text)
 
 	if (l->records == 0 && strcmp(text, FIRST_LINE) == 0)
 		return true;
-	if (l->records == 0 && g_str_has_prefix(text, "greylag-dump ")) {
-		fprintf(stderr,
-		    "greylag: the dump is of another version of greylag: train again instead\n");
+	if (l->records == 0 && g_str_has_prefix(text, FIRST_WORD)) {
+		complain_of_version(text + strlen(FIRST_WORD));
 		return false;
 	}
 	return l->result == STORE_OK && load_line(l, text);

@@ -188,13 +188,13 @@ model_import_totals(struct model *model, struct fisher_counts totals)
 	*ham += count_room(*ham, totals.ham);
 }
 
-bool
-model_layout_is_known(const int32_t head[MODEL_HEAD_CELLS])
+int32_t
+model_layout(const int32_t head[MODEL_HEAD_CELLS])
 {
 	bool empty = true;
 	for (uint32_t i = 0; i < MODEL_HEAD_CELLS; i++)
 		empty &= head[i] == 0;
-	return empty || head[MODEL_HEAD_LAYOUT] == MODEL_LAYOUT;
+	return empty ? MODEL_LAYOUT : head[MODEL_HEAD_LAYOUT];
 }
 
 static void

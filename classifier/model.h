@@ -77,11 +77,12 @@ enum model_head_cell {
 	MODEL_HEAD_MAXIMA = MODEL_HEAD_LOWERINGS_SPAM,
 };
 
-/* Changes whenever cells of the head or the tables of voices mean something else than before. */
+/* Changes whenever cells of the head or the tables of voices mean something else than before, as
+ * STORE_LAYOUT does for all else. */
 #define MODEL_LAYOUT 2
 
-/* Whether HEAD is that of an empty store, or of one in this layout. */
-bool model_layout_is_known(const int32_t head[MODEL_HEAD_CELLS]);
+/* The layout of a store by its HEAD; that of an empty one is MODEL_LAYOUT. */
+int32_t model_layout(const int32_t head[MODEL_HEAD_CELLS]);
 
 struct model_options {
 	struct fisher_options fisher;

@@ -12,6 +12,7 @@ db_libdb_a_SOURCES = \
 	db/store_fallback.c db/store_fallback.h \
 	db/store_fallback_merge.c \
 	db/store_fallback_update.c \
+	db/store_layout.c db/store_layout.h \
 	db/store_lmdb.c db/store_lmdb.h \
 	db/store_lmdb_cells.c \
 	db/store_lmdb_queue.c \

@@ -173,7 +173,7 @@ struct store_options {
 
 #define STORE_ERROR (g_quark_from_static_string("store"))
 
-/* Opens after fork(2), once a process and folder. A store of a newer schema, and one that is no
+/* Opens after fork(2), once a process and folder. A store of another layout, and one that is no
  * store, are refused with a message for the postmaster. NULL and an error on failure. */
 struct store *store_open(const struct store_options *options, GError **error);
 

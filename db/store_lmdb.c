@@ -5,7 +5,7 @@
  *	FOLDER/token.mdb    tokens slots messages memory model verdicts
  *
  * Two environments, since LMDB has one writer lock an environment: training of any length must
- * not delay a policy answer. In each, a database "meta" holds "schema" (the version, in decimal),
+ * not delay a policy answer. In each, a database "meta" holds "schema" (the layout, in decimal),
  * and in the policy environment "hash_key" (16 random bytes); every space is a database of its
  * name. A record that expires has its time, seconds since 1970 in four bytes, big-endian, before
  * the caller's bytes: a triplet that goes at 1795086401 is
@@ -28,7 +28,7 @@
 #include <sys/timerfd.h>
 #include <unistd.h>
 
-#define SCHEMA 1
+#include "db/store_layout.h"
 
 #define MAP_SIZE    (64ull << 30)
 #define MAP_MINIMUM (1ull << 20)
@@ -48,14 +48,22 @@ lmdb(struct store *store)
 
 /* -- opening -- */
 
+/* An older version knew fewer spaces. Who may write makes those that are missing; to who may not,
+ * they are empty. */
 static int
 open_spaces(struct lmdb_environment *e, MDB_txn *txn, unsigned flags)
 {
 	int code = MDB_SUCCESS;
 
-	for (unsigned i = 0; code == MDB_SUCCESS && i < STORE_SPACES; i++)
-		if (store_spaces[i].environment == e->which)
-			code = mdb_dbi_open(txn, store_spaces[i].name, flags, &e->dbis[i]);
+	for (unsigned i = 0; code == MDB_SUCCESS && i < STORE_SPACES; i++) {
+		if (store_spaces[i].environment != e->which)
+			continue;
+		code = mdb_dbi_open(txn, store_spaces[i].name, flags, &e->dbis[i]);
+		if (code != MDB_NOTFOUND || !(e->flags & MDB_RDONLY))
+			continue;
+		e->dbis[i] = LMDB_NO_SPACE;
+		code = MDB_SUCCESS;
+	}
 	return code;
 }
 
@@ -105,27 +113,25 @@ fail(const struct lmdb_environment *e, int code, GError **error)
 	return false;
 }
 
-/* A store from the future is not touched. */
+/* A store of another layout is not touched. */
 static bool
 check_schema(struct lmdb_environment *e, MDB_txn *txn, GError **error)
 {
 	MDB_val value;
 	int code = get_meta(e, txn, "schema", &value);
 	g_autofree char *text = NULL;
+	g_autofree char *folder = g_path_get_dirname(e->path);
+	g_autofree char *uri = g_strconcat("lmdb:", folder, NULL);
 	guint64 schema;
 
 	if (code != MDB_SUCCESS)
 		return fail(e, code == MDB_NOTFOUND ? MDB_INVALID : code, error);
 	text = g_strndup(value.mv_data, value.mv_size);
-	if (!g_ascii_string_to_unsigned(text, 10, 1, G_MAXUINT32, &schema, NULL))
+	if (!g_ascii_string_to_unsigned(text, 10, 0, G_MAXUINT32, &schema, NULL))
 		return fail(e, MDB_INVALID, error);
-	if (schema <= SCHEMA)
-		return true;
-	g_set_error(error, STORE_ERROR, 0,
-	    "%s was written by a newer greylag (schema %u, this one knows %d): install that "
-	    "version again, or restore a backup",
-	    e->path, (unsigned)schema, SCHEMA);
-	return false;
+	return store_layout_check(
+	    e->which == STORE_POLICY ? STORE_LAYOUT_POLICY : STORE_LAYOUT_TOKEN, e->path, uri,
+	    schema, STORE_LAYOUT, error);
 }
 
 static bool
@@ -173,7 +179,7 @@ static int
 make_new(struct lmdb_environment *e)
 {
 	uint8_t hash_key[KEYEDHASH_KEY_SIZE];
-	g_autofree char *schema = g_strdup_printf("%d", SCHEMA);
+	g_autofree char *schema = g_strdup_printf("%d", STORE_LAYOUT);
 	MDB_txn *txn;
 	MDB_val value;
 	int code = mdb_txn_begin(e->env, NULL, 0, &txn);
@@ -421,7 +427,7 @@ add_status(struct lmdb_environment *e, struct store_status *status)
 	if (!txn)
 		return result;
 	for (unsigned i = 0; i < STORE_SPACES; i++)
-		if (store_spaces[i].environment == e->which &&
+		if (store_spaces[i].environment == e->which && lmdb_has_space(e, i) &&
 		    mdb_stat(txn, e->dbis[i], &stat) == MDB_SUCCESS)
 			status->records[i] = stat.ms_entries;
 	mdb_env_info(e->env, &info);
@@ -490,6 +496,10 @@ check_space(struct lmdb_environment *e, struct check *c)
 
 	if (!txn)
 		return result;
+	if (!lmdb_has_space(e, c->space)) {
+		lmdb_read_end(e, txn);
+		return STORE_OK;
+	}
 	code = mdb_stat(txn, e->dbis[c->space], &stat);
 	if (code == MDB_SUCCESS)
 		code = mdb_cursor_open(txn, e->dbis[c->space], &lmdb_cursor);

@@ -103,6 +103,15 @@ lmdb_environment_of(struct store_lmdb *store, enum store_space space)
 	return &store->environments[store_spaces[space].environment];
 }
 
+/* In place of a space that a store which is only read does not have yet. */
+#define LMDB_NO_SPACE ((MDB_dbi)-1)
+
+static inline bool
+lmdb_has_space(const struct lmdb_environment *environment, enum store_space space)
+{
+	return environment->dbis[space] != LMDB_NO_SPACE;
+}
+
 /* What LMDB's or the system's error code means to a caller. */
 enum store_result lmdb_result(int code);
 /* The same, and what fails is noted. */

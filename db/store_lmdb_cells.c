@@ -164,8 +164,11 @@ lmdb_get_cells(struct store *store, enum store_space space, const struct store_r
 	MDB_txn *txn = lmdb_read_begin(e, &result);
 	MDB_cursor *c = NULL;
 	struct view view;
-	int code = txn ? mdb_cursor_open(txn, e->dbis[space], &c) : MDB_PANIC;
+	int code = MDB_PANIC;
 
+	if (txn)
+		code = lmdb_has_space(e, space) ? mdb_cursor_open(txn, e->dbis[space], &c)
+						: MDB_NOTFOUND;
 	if (code == MDB_SUCCESS) {
 		view_init(&view, e, n_ranges);
 		get_by_cursor(c, &view, space, ranges, n_ranges, value, context);

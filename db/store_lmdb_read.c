@@ -206,7 +206,7 @@ get_one(struct lmdb_environment *e, MDB_txn *txn, enum store_space space, struct
 	MDB_val k = {key.length, (void *)key.data}, v;
 	struct store_bytes bytes;
 	int64_t expires;
-	int code = mdb_get(txn, e->dbis[space], &k, &v);
+	int code = lmdb_has_space(e, space) ? mdb_get(txn, e->dbis[space], &k, &v) : MDB_NOTFOUND;
 
 	if (code != MDB_SUCCESS)
 		value(context, index, lmdb_failed(e, code), NULL);
@@ -284,6 +284,11 @@ lmdb_walk(struct lmdb_environment *e, enum store_space space, struct store_curso
 
 	if (!txn)
 		return result;
+	if (!lmdb_has_space(e, space)) {
+		cursor->end = true;
+		lmdb_read_end(e, txn);
+		return STORE_OK;
+	}
 	code = mdb_cursor_open(txn, e->dbis[space], &c);
 	if (code == MDB_SUCCESS) {
 		code = lmdb_walk_cursor(c, space, cursor, limit, record, context);

@@ -3,7 +3,7 @@
  *
  *	greylag:{ENVIRONMENT}:SPACE:KEY    a record, as other drivers keep it; tokens, messages and
  *	                                   slots are kept in another way (store_redis_place.h)
- *	greylag:{ENVIRONMENT}:meta         a byte of schema version, 16 bytes of hash key
+ *	greylag:{ENVIRONMENT}:meta         a byte of layout, 16 bytes of hash key
  *	greylag:{ENVIRONMENT}:SPACE        a set of the keys of a space that is read whole
  *
  * with ENVIRONMENT policy or token. The braces are Redis Cluster's hash tag: all keys that one
@@ -21,10 +21,10 @@
 #include <signal.h>
 #include <string.h>
 
+#include "db/store_layout.h"
 #include "db/store_redis_op.h"
 #include "db/store_redis_pack.h"
 
-#define SCHEMA      1
 #define CLOSE_LIMIT (G_TIME_SPAN_SECOND * 5)
 #define OPEN_LIMIT  1000 /* milliseconds for each answer; the daemon tries again */
 
@@ -130,10 +130,12 @@ take_meta(struct store_redis *r, const redisReply *reply, GError **error)
 		    reply->type == REDIS_REPLY_ERROR ? reply->str : "");
 		return false;
 	}
-	if (reply->len != sizeof r->meta || reply->str[0] != SCHEMA) {
+	if (reply->len > 0 && !store_layout_check(STORE_LAYOUT_SERVER, "the store on Redis", NULL,
+				  (uint8_t)reply->str[0], STORE_LAYOUT, error))
+		return false;
+	if (reply->len != sizeof r->meta) {
 		g_set_error(error, STORE_ERROR, 0,
-		    "the store on Redis has schema %d; this greylag knows %d",
-		    reply->len ? reply->str[0] : 0, SCHEMA);
+		    "Redis holds no store of greylag: %s has %zu bytes", r->meta_key, reply->len);
 		return false;
 	}
 	memcpy(r->meta, reply->str, sizeof r->meta);
@@ -244,7 +246,7 @@ own_clock(void)
 static void
 begin_meta(struct store_redis *r, const uint8_t *hash_key)
 {
-	r->meta[0] = SCHEMA;
+	r->meta[0] = STORE_LAYOUT;
 	if (hash_key)
 		memcpy(r->meta + 1, hash_key, KEYEDHASH_KEY_SIZE);
 	else

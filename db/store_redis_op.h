@@ -19,7 +19,7 @@ struct store_redis {
 	struct redis_address address;
 	char *policy_tag; /* the hash tag of the policy environment's keys */
 	char *meta_key;
-	uint8_t meta[1 + KEYEDHASH_KEY_SIZE]; /* version of the schema, secret of the hashes */
+	uint8_t meta[1 + KEYEDHASH_KEY_SIZE]; /* layout, secret of the hashes */
 	struct redis_link *link;
 	struct redis_link *asking; /* to where a slot is being moved, or NULL */
 	struct redis_address asking_address;

@@ -443,8 +443,11 @@ run in_store broken load "$dir/broken"
 like "$status $err" "^3 .*broken:$(wc -l <"$dir/broken"): " 'a malformed line is named'
 sed '1s/.*/greylag-dump 1/' "$dir/dump" >"$dir/old"
 run in_store old load "$dir/old"
-like "$status $err" '^3 .*another version of greylag: train again' 'a dump of another layout is refused'
+like "$status $err" '^3 .*version 1, .* reads 2: .*train again' 'a dump from before the first release is refused'
 is "$(in_store old dump)" 'greylag-dump 2' 'and nothing of it was loaded'
+sed '1s/.*/greylag-dump 3/' "$dir/dump" >"$dir/newer"
+run in_store newer load "$dir/newer"
+like "$status $err" '^3 .*version 3, .* reads 2: load it with the newer' 'so is a newer one'
 cat >"$dir/odd" <<'END'
 greylag-dump 2
 token 3 4 20000 two words

@@ -21,6 +21,7 @@ SYSTEM_TESTS = \
 	tests/system/reputation.sh \
 	tests/system/report.py \
 	tests/system/status.py \
+	tests/system/upgrade.py \
 	tests/system/verdicts.sh \
 	tests/system/web_browser.py \
 	tests/system/web_clients.py
@@ -68,6 +69,15 @@ tests_system_digest_SOURCES = tests/system/digest.c
 tests_system_digest_LDADD = $(CLASSIFY_LIBS)
 clean-local:
 	rm -rf tests/system/screenshots flakes
+
+# A store of each released layout, as it was made then.
+EXTRA_DIST += \
+	tests/data/make-layout.sh \
+	tests/data/layout-1/made-by \
+	tests/data/layout-1/policy.jsonl.xz \
+	tests/data/layout-1/policy.mdb.xz \
+	tests/data/layout-1/token.dump.xz \
+	tests/data/layout-1/token.mdb.xz
 
 # Sample mail, written for the tests and for contrib/run.
 EXTRA_DIST += \

@@ -349,6 +349,7 @@ test_other_layout(void)
 	    .n_cells = 1};
 	const struct store_call nobody = {0};
 	g_autoptr(GError) error = NULL;
+	g_autofree char *way = NULL;
 	struct world w;
 
 	world_open(&w);
@@ -357,7 +358,9 @@ test_other_layout(void)
 	bank_close(w.bank);
 	w.bank = bank_open(w.settings, w.folder, BANK_READ, &error);
 	g_assert_null(w.bank);
-	g_assert_nonnull(strstr(error->message, "another version of greylag"));
+	way = g_strdup_printf("\"greylag -d lmdb:%s dump token.dump\"", w.folder);
+	g_assert_nonnull(strstr(error->message, "has layout 0, of an older greylag"));
+	g_assert_nonnull(strstr(error->message, way));
 	world_close(&w);
 }
 

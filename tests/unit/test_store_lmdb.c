@@ -393,26 +393,123 @@ test_full_disk(void)
 /* -- files that are something else -- */
 
 static void
-test_newer_schema(void)
+set_layout(const char *folder, const char *file, const char *layout)
 {
-	g_autofree char *folder = world_make_folder();
-	g_autoptr(GError) error = NULL;
-	struct store *store = world_must_open(folder, 64 << 20);
-	MDB_val k = {6, (void *)"schema"}, v = {3, (void *)"999"};
-	MDB_env *env;
+	MDB_val k = {6, (void *)"schema"}, v = {strlen(layout), (void *)layout};
+	MDB_env *env = world_raw_open(folder, file);
 	MDB_txn *txn;
 	MDB_dbi dbi;
 
-	store_close(&store);
-	env = world_raw_open(folder, "policy.mdb");
 	g_assert_cmpint(mdb_txn_begin(env, NULL, 0, &txn), ==, 0);
 	g_assert_cmpint(mdb_dbi_open(txn, "meta", 0, &dbi), ==, 0);
 	g_assert_cmpint(mdb_put(txn, dbi, &k, &v, 0), ==, 0);
 	g_assert_cmpint(mdb_txn_commit(txn), ==, 0);
 	mdb_env_close(env);
-	g_assert_null(world_open(folder, 64 << 20, false, &error));
-	g_assert_nonnull(strstr(error->message, "newer"));
-	g_assert_nonnull(strstr(error->message, "999"));
+}
+
+/* It is told with the commands that carry it over. */
+static void
+test_other_layout(void)
+{
+	static const struct {
+		const char *file, *layout, *age, *save, *load;
+	} rows[] = {
+	    {"policy.mdb", "999", "layout 999, of a newer greylag",
+		"\"greylagctl -o store.uri=lmdb:%s export policy.jsonl\"",
+		"\"greylagctl -o store.uri=lmdb:%s import policy.jsonl\""},
+	    {"policy.mdb", "0", "layout 0, of an older greylag",
+		"\"greylagctl -o store.uri=lmdb:%s export policy.jsonl\"",
+		"\"greylagctl -o store.uri=lmdb:%s import policy.jsonl\""},
+	    {"token.mdb", "999", "layout 999, of a newer greylag",
+		"\"greylag -d lmdb:%s dump token.dump\"", "\"greylag -d lmdb:%s load token.dump\""},
+	    {"token.mdb", "0", "layout 0, of an older greylag",
+		"\"greylag -d lmdb:%s dump token.dump\"", "\"greylag -d lmdb:%s load token.dump\""},
+	};
+
+	for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
+		g_autofree char *folder = world_make_folder();
+		g_autoptr(GString) save = g_string_new(rows[i].save);
+		g_autoptr(GString) load = g_string_new(rows[i].load);
+		g_autoptr(GError) error = NULL;
+		struct store *store = world_must_open(folder, 64 << 20);
+
+		store_close(&store);
+		set_layout(folder, rows[i].file, rows[i].layout);
+		g_string_replace(save, "%s", folder, 0);
+		g_string_replace(load, "%s", folder, 0);
+		g_assert_null(world_open(folder, 64 << 20, false, &error));
+		g_assert_nonnull(strstr(error->message, rows[i].file));
+		g_assert_nonnull(strstr(error->message, rows[i].age));
+		g_assert_nonnull(strstr(error->message, save->str));
+		g_assert_nonnull(strstr(error->message, load->str));
+		world_remove_folder(folder);
+	}
+}
+
+static void
+count_record(void *context, size_t index G_GNUC_UNUSED, enum store_result result,
+    const struct store_bytes *value G_GNUC_UNUSED)
+{
+	g_assert_cmpint(result, ==, STORE_NOT_FOUND);
+	++*(unsigned *)context;
+}
+
+static bool
+no_record(void *context G_GNUC_UNUSED, const struct store_bytes *key G_GNUC_UNUSED,
+    const struct store_bytes *value G_GNUC_UNUSED, int64_t expires G_GNUC_UNUSED)
+{
+	g_assert_not_reached();
+}
+
+static void
+drop_space(const char *folder, const char *file, const char *name)
+{
+	MDB_env *env = world_raw_open(folder, file);
+	MDB_txn *txn;
+	MDB_dbi dbi;
+
+	g_assert_cmpint(mdb_txn_begin(env, NULL, 0, &txn), ==, 0);
+	g_assert_cmpint(mdb_dbi_open(txn, name, 0, &dbi), ==, 0);
+	g_assert_cmpint(mdb_drop(txn, dbi, 1), ==, 0);
+	g_assert_cmpint(mdb_txn_commit(txn), ==, 0);
+	mdb_env_close(env);
+}
+
+static void
+no_problem(void *context G_GNUC_UNUSED, const char *sentence)
+{
+	g_test_message("%s", sentence);
+	g_assert_not_reached();
+}
+
+/* Spaces that this version has added: empty to a reader, made by a writer. */
+static void
+test_fewer_spaces(void)
+{
+	const struct store_range range = {{"key", 3}, 0, 1};
+	const struct store_call nobody = {0};
+	struct store_cursor cursor = {0};
+	struct store_status status;
+	g_autofree char *folder = world_make_folder();
+	struct store *store = world_must_open(folder, 64 << 20);
+	unsigned answers = 0;
+
+	store_close(&store);
+	drop_space(folder, "policy.mdb", "domains");
+	store = world_open(folder, 64 << 20, true, NULL);
+	g_assert_nonnull(store);
+	store_get(store, STORE_DOMAINS, range.key, 0, count_record, &answers);
+	store_get_cells(store, STORE_DOMAINS, &range, 1, 0, count_record, &answers);
+	g_assert_cmpuint(answers, ==, 2);
+	store_scan(store, STORE_DOMAINS, &cursor, 10, no_record, &nobody);
+	g_assert_true(cursor.end);
+	g_assert_cmpint(store_status(store, &status), ==, STORE_OK);
+	g_assert_cmpuint(status.records[STORE_DOMAINS], ==, 0);
+	g_assert_cmpint(store_check(store, NULL, no_problem, NULL), ==, STORE_OK);
+	store_close(&store);
+	store = world_must_open(folder, 64 << 20);
+	store_close(&store);
+	drop_space(folder, "policy.mdb", "domains");
 	world_remove_folder(folder);
 }
 
@@ -511,7 +608,8 @@ main(int argc, char **argv)
 	g_test_add_func("/lmdb/a-dead-reader-does-not-keep-pages", test_stale_reader);
 	g_test_add_func("/lmdb/the-map-grows-while-it-is-read", test_map_grows);
 	g_test_add_func("/lmdb/a-full-disk-is-told-and-gone-on-from", test_full_disk);
-	g_test_add_func("/lmdb/a-newer-schema-is-refused", test_newer_schema);
+	g_test_add_func("/lmdb/another-layout-is-refused-with-the-way-over", test_other_layout);
+	g_test_add_func("/lmdb/a-space-that-is-new-is-empty", test_fewer_spaces);
 	g_test_add_func("/lmdb/what-is-no-store-is-refused", test_no_store);
 	g_test_add_func("/lmdb/nobody-else-can-read-it", test_modes);
 	g_test_add_func("/lmdb/a-backup-is-a-store", test_backup);

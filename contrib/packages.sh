@@ -8,7 +8,7 @@ build_packages="autoconf automake gcc make pkg-config
 	libxml2-dev"
 
 # Besides, to run all tests: the real peers, a second compiler, and what looks at the sources.
-check_packages="clang libclang-rt-14-dev python3 universal-ctags mandoc xz-utils
+check_packages="clang libclang-rt-14-dev python3 universal-ctags mandoc xz-utils logrotate zsh fish
 	bogofilter-bdb postfix dovecot-core postgrey db5.3-util lmdb-utils chromium chromium-driver prometheus
 	redis-server redis-tools faketime iproute2 openssl stunnel4 sudo opendkim opendkim-tools
 	opendmarc dnsmasq-base"

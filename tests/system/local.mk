@@ -8,8 +8,10 @@ SYSTEM_TESTS = \
 	tests/system/faults.py \
 	tests/system/greylag.sh \
 	tests/system/greylagctl.sh \
+	tests/system/install.sh \
 	tests/system/libraries.sh \
 	tests/system/life.py \
+	tests/system/logs.py \
 	tests/system/milter.py \
 	tests/system/milter_postfix.py \
 	tests/system/postfix.sh \

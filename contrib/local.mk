@@ -82,3 +82,4 @@ contrib/completion.stamp: contrib/completion.sh $(COMPLETED)
 CLEANFILES += $(UNITS) contrib/units.stamp $(COMPLETIONS) contrib/completion.stamp
 
 dist_doc_DATA = README NEWS COPYING.exception
+EXTRA_DIST += CONTRIBUTING

@@ -219,6 +219,60 @@ done <"$dir/reasons"
 ok 'there are reasons' test "$(wc -l <"$dir/reasons")" -gt 20
 none "$dir/wrong" 'greylagd(8) has every reason'
 
+# -- README --
+readme=$source/README
+ok 'README has at most 900 words' test "$(wc -w <"$readme")" -le 900
+# Files of the tree that it names: those below its folders, benchmarks by their bare names, and documents.
+{
+	grep -oE '(^|[ (])(contrib|tests|db|lib|policyd|classifier)/[A-Za-z0-9_./-]*' "$readme" |
+		tr -d ' (' | sed 's/[.\/]*$//'
+	grep -oE '\b[a-z_]+\.(py|sh)\b' "$readme" | sed 's|^|tests/bench/|'
+	grep -owE 'COPYING(\.exception)?|NEWS|CONTRIBUTING' "$readme"
+} | sort -u >"$dir/named"
+: >"$dir/wrong"
+while read -r file; do
+	[ -e "$source/$file" ] || echo "$file" >>"$dir/wrong"
+done <"$dir/named"
+ok 'README names files' test "$(wc -l <"$dir/named")" -gt 8
+none "$dir/wrong" 'every file that README names is there'
+# Pages of ours, and units.
+: >"$dir/wrong"
+grep -oE 'greyla[a-z.-]*\([1578]\)' "$readme" | sort -u | tr '()' '. ' | tr -d ' ' | while read -r page; do
+	[ -n "$(find "$source/lib" "$source/db" "$source/classifier" "$source/policyd" -name "$page")" ] || echo "$page"
+done >>"$dir/wrong"
+grep -oE 'greylag[a-z-]*\.service' "$readme" | sort -u | while read -r unit; do
+	[ -e "$source/contrib/systemd/$unit" ] || echo "$unit"
+done >>"$dir/wrong"
+none "$dir/wrong" 'and every page and unit'
+# Commands: their programs have them, with the options that follow.
+: >"$dir/wrong"
+{
+	sed -n 's/^    \(| \)*\(greylag[dct]*l* [^|]*\).*/\2/p' "$readme" | sed 's/   .*//'
+	tr '\n' ' ' <"$readme" | grep -oE '"greylag(d|ctl)? [^"]*"' | tr -d '"'
+} >"$dir/lines"
+ok 'README names commands' test "$(wc -l <"$dir/lines")" -gt 8
+while read -r program word rest; do
+	case $program in
+	greylag) binary=$classifier ;;
+	greylagctl) binary=$ctl ;;
+	greylagd) binary=$daemon ;;
+	esac
+	case $word in
+	--*) "$binary" --help | grep -qE -- "^  (-., )?$word( |=|\$)" || echo "$program $word" ;;
+	*)
+		"$binary" --help | grep -qE "^  $word  *[A-Z]" || {
+			echo "$program $word"
+			continue
+		}
+		"$binary" "$word" --help >"$dir/help"
+		for option in $(printf '%s\n' "$rest" | grep -oE -- '(^| )--?[a-z][a-z-]*'); do
+			grep -qE -- "(^|[ \[,])$option([ =,]|\$)" "$dir/help" || echo "$program $word $option"
+		done
+		;;
+	esac
+done <"$dir/lines" >>"$dir/wrong"
+none "$dir/wrong" 'every command that README names is one, with its options'
+
 # -- pages --
 if command -v mandoc >/dev/null; then
 	for page in $(find "$source/lib" "$source/db" "$source/classifier" "$source/policyd" \

@@ -142,6 +142,18 @@ def refuses(tap, file, number, age):
         milter.kill()
     after = {f: os.stat(os.path.join(folder, f)).st_mtime_ns for f in FILES}
     tap.equal(after, before, f"nobody has touched {name}")
+    goes_the_way(tap, programs, os.path.join(folder, file), name)
+
+
+def goes_the_way(tap, programs, path, name):
+    """As the sentence says, with what the version that wrote it has exported and dumped."""
+    os.rename(path, path + ".old")
+    if path.endswith("policy.mdb"):
+        done = programs.ctl("import", write(tap.path("policy.jsonl"), kept(LAYOUTS[-1], "policy.jsonl")))
+    else:
+        done = programs.greylag("load", write(tap.path("token.dump"), kept(LAYOUTS[-1], "token.dump")))
+    tap.equal((done[0], len(programs.triplets()), programs.verdicts()), (0, expected_triplets(LAYOUTS[-1]), NEW),
+              f"the way over leads from {name} to a store that works")
 
 
 def redis(tap):

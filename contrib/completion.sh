@@ -7,7 +7,8 @@ program=$2
 name=${program##*/}
 tab=$(printf '\t')
 
-# options COMMAND: reads a help text. Lines "option COMMAND SHORT LONG ARGUMENT TEXT", with tabs.
+# options COMMAND: reads a help text. Lines "option COMMAND SHORT LONG ARGUMENT TEXT WORDS", with tabs;
+# the words that an argument is one of are known where the text is "this, that or that".
 options() {
 	sed -n '/^Application Options/,$s/^  \(-.*\)/\1/p' | awk -F '  +' -v command="$1" -v OFS='\t' '
 		{
@@ -23,7 +24,12 @@ options() {
 				else
 					short = substr(names[i], 2)
 			}
-			print "option", command, short, long, argument, $2
+			words = ""
+			if (argument != "-" && $2 ~ /^[a-z]+(, [a-z]+)* or [a-z]+$/) {
+				words = $2
+				gsub(/,| or/, "", words)
+			}
+			print "option", command, short, long, argument, $2, words
 		}'
 }
 
@@ -64,6 +70,7 @@ in_bash() {
 			if ($4 != "-") add(key, "--" $4); else add(key, "-" $3)
 			if ($5 != "-" && $3 != "-") value("-" $3)
 			if ($5 != "-" && $4 != "-") value("--" $4)
+			if ($7 != "" && $4 != "-") choices = choices "\t--" $4 ") words=\047" $7 "\047 ;;\n"
 		}
 		END {
 			f = "_" program
@@ -81,6 +88,8 @@ in_bash() {
 			for (i = 1; i <= n; i++)
 				print "\t" order[i] ") words=\047" substr(words[order[i]], 2) "\047 ;;"
 			print "\tesac"
+			if (choices)
+				printf "\tcase ${COMP_WORDS[COMP_CWORD - 1]} in\n%s\tesac\n", choices
 			print "\tmapfile -t COMPREPLY < <(compgen -W \"$words\" -- \"$cur\""
 			print "\t\t[ -z \"$command\" ] || [ \"$cur\" != \"${cur#-}\" ] || compgen -f -- \"$cur\")"
 			print "}\ncomplete -o filenames -F " f " " program
@@ -98,8 +107,8 @@ in_zsh() {
 			return quoted(t)
 		}
 		function files(argument) { return argument ~ /FILE|DIR|PATH|URI/ ? "_files" : " " }
-		function option(short, long, argument, help,    value) {
-			value = argument == "-" ? "" : ":" text(argument) ":" files(argument)
+		function option(short, long, argument, help, words,    value) {
+			value = argument == "-" ? "" : ":" text(argument) ":" (words ? "(" words ")" : files(argument))
 			if (short == "-")
 				return "\047--" long (value ? "=" : "") "[" text(help) "]" value "\047"
 			if (long == "-")
@@ -113,7 +122,7 @@ in_zsh() {
 		}
 		$1 == "option" {
 			key = $2 == "-" ? "" : $2
-			arguments[key] = arguments[key] " \\\n\t\t" option($3, $4, $5, $6)
+			arguments[key] = arguments[key] " \\\n\t\t" option($3, $4, $5, $6, $7)
 		}
 		END {
 			f = "_" program
@@ -156,7 +165,8 @@ in_fish() {
 		}
 		$1 == "option" {
 			print "complete -c " program condition($2) ($3 == "-" ? "" : " -s " $3) ($4 == "-" ? "" : " -l " $4) \
-				($5 == "-" ? "" : $5 ~ /FILE|DIR|PATH|URI/ ? " -r" : " -x") " -d " quoted($6)
+				($5 == "-" ? "" : $5 ~ /FILE|DIR|PATH|URI/ ? " -r" : " -x") \
+				($7 == "" ? "" : " -a " quoted($7)) " -d " quoted($6)
 		}'
 }
 

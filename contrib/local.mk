@@ -46,7 +46,7 @@ $(UNITS): contrib/units.stamp
 contrib/units.stamp: Makefile contrib/systemd/greylagd.service contrib/systemd/greylagd.socket \
 		contrib/systemd/greylag-milter.service
 	$(AM_V_GEN)$(MKDIR_P) contrib/units && for unit in $(UNITS); do \
-		sed -e 's|/usr/local/sbin/|$(sbindir)/|' \
+		sed -e 's|/usr/local/sbin/|$(sbindir)/|g' \
 			-e 's|--sysconfdir=/etc --localstatedir=/var|--sysconfdir=$(sysconfdir) --localstatedir=$(localstatedir)|' \
 			-e '/^StateDirectory=/$(UNIT_STATE)' \
 			$(srcdir)/contrib/systemd/$${unit##*/} >$$unit || exit 1; \

@@ -63,6 +63,7 @@ completed() {
 is "$(completed greylagctl ex)" 'expect export' 'bash completes a command'
 like "$(completed greylagctl -c /some/file list --se)" '^--sender$' 'and an option of it, behind one with a value'
 is "$(completed greylag train sp)" 'spam' 'and a word'
+is "$(completed greylagctl list --state pa)" 'passed' 'and the value of an option'
 
 # -- units --
 daemon=$(installed 'sbin/greylagd')

@@ -139,24 +139,6 @@ while read -r command; do
 	done <"$dir/options"
 done <"$dir/help"
 none "$dir/wrong" 'greylagctl(8) has every option of every command'
-# complete WORD...: what bash offers for the last of them.
-complete() {
-	bash -c '. "$0"; COMP_WORDS=(greylagctl "$@"); COMP_CWORD=$#; _greylag_ctl
-		printf "%s\n" "${COMPREPLY[@]}"' "$source/contrib/bash-completion/greylag" "$@" | sort -u
-}
-complete '' >"$dir/completed"
-diff "$dir/help" "$dir/completed" >"$dir/wrong"
-none "$dir/wrong" 'bash completes the commands'
-: >"$dir/wrong"
-while read -r command; do
-	# A command with no options of its own completes files.
-	"$ctl" "$command" --help | sed -n '/^Application Options/,/^$/p' |
-		grep -oE '(^|[ ,])--[a-z][a-z-]*' | tr -d ' ,' | sort -u >"$dir/options"
-	grep -qvxE -- '--(config|option|help)' "$dir/options" || continue
-	complete "$command" -- | grep -vx -- --help | diff "$dir/options" - |
-		sed "s/^/$command /" >>"$dir/wrong"
-done <"$dir/help"
-none "$dir/wrong" 'and the options of each'
 
 # greylag.1 lists the common options before its commands, and the commands with theirs in ".It Ic".
 page1=$source/classifier/greylag.1

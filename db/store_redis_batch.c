@@ -630,8 +630,16 @@ is_lost(const struct attempt *a)
 	return a->batcher->redis->patience && !a->exec_sent && !a->damaged && (a->broken || down);
 }
 
+static void
+note_broken(struct redis_batcher *batcher)
+{
+	g_autofree char *failure = redis_link_failure(batcher->connection);
+
+	store_note(&batcher->redis->store, STORE_UNAVAILABLE, "%s", failure);
+}
+
 /* *RET_AGAIN: nothing was done, and it is worth another try; *RET_LOST: the same, once the server
- * is back. Why it failed is left in the operation. */
+ * is back. What the server refused is left in the operation. */
 static enum store_result
 try_once(struct redis_batcher *batcher, struct redis_op *op, bool *ret_again, bool *ret_lost)
 {
@@ -647,7 +655,7 @@ try_once(struct redis_batcher *batcher, struct redis_op *op, bool *ret_again, bo
 	a.redis = batcher->connection;
 	if (!a.redis) {
 		*ret_lost = batcher->redis->patience > 0;
-		op->complaint = g_strdup(error->message);
+		store_note(&batcher->redis->store, STORE_UNAVAILABLE, "%s", error->message);
 		drop_connection(batcher);
 		return STORE_UNAVAILABLE;
 	}
@@ -659,13 +667,13 @@ try_once(struct redis_batcher *batcher, struct redis_op *op, bool *ret_again, bo
 	    a.conflict || redis_is_elsewhere(a.refusal) || (a.broken && !a.exec_sent && !fresh);
 	*ret_lost = !*ret_again && is_lost(&a);
 	if (a.broken)
-		op->complaint = redis_link_failure(a.redis);
+		note_broken(batcher);
 	if (failed(&a))
 		drop_connection(batcher);
 	g_hash_table_unref(a.index);
 	g_byte_array_unref(a.scratch);
 	g_ptr_array_unref(a.items);
-	if (a.refusal && !op->complaint)
+	if (a.refusal)
 		op->complaint = g_steal_pointer(&a.refusal);
 	g_free(a.refusal);
 	return result;

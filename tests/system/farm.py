@@ -295,6 +295,7 @@ def fallback(tap, network, redis, uri, look, hosts):
         tap.ok(all(merged(mx.daemon) for mx in hosts), "it returns: they are merged", two.daemon.log()[-2000:])
         if network.works:
             network.cut(2)
+            tap.ok(wait_until(lambda: two.daemon.log().count("takes over") >= 2 * n), "and when the network is cut")
             load.wait(400)
             network.cut(2, down=False)
             tap.ok(wait_until(lambda: two.daemon.log().count("answers again") >= 2 * n), "and after the network was cut")

@@ -107,7 +107,7 @@ def rotated(tap):
     daemon.argv.remove("-f")
     daemon.start(ready=None)
     tap.ok(wait_until(lambda: os.path.exists(log) and "is ready" in read(log)), "there is a log file", daemon.log())
-    pid = int(read(os.path.join(daemon.store, "greylagd.pid")))
+    pid = int(read(os.path.join(daemon.store, "greylagd.pid")).split("\n")[0])
     try:
         daemon.ask(client="192.0.2.1", sender="before@example.org")
         rules = read(ROTATION).replace("/var/log/greylag", folder)

@@ -35,6 +35,7 @@ def listens(port):
 class World:
     def __init__(self, tap):
         self.tap = tap
+        self.settled = 0
         out = subprocess.run([GREYLAG, "train", "-d", tap.path("store"), "--ham", f"{DATA}/ham", "--spam", f"{DATA}/spam"],
                              capture_output=True, text=True)
         assert out.returncode == 0, out.stderr
@@ -137,8 +138,17 @@ class World:
         return wait_until(find)
 
     def settle(self):
-        """What the milter has to write down is written."""
-        time.sleep(0.4)
+        """What the milter has to write down is written: it writes in order, and a message after all others is there."""
+        self.settled += 1
+        message = self.marked(HAM, f"settled-{self.settled}")
+        deliver(self.milter.address, message, {"address": "203.0.113.250", "name": "settled.example"})
+        with open(self.tap.path("settled"), "wb") as f:
+            f.write(message)
+        def is_written():
+            done = subprocess.run([GREYLAG, "explain", "-d", self.tap.path("store"), *OWN, "--json", self.tap.path("settled")],
+                                  capture_output=True, text=True)
+            return "delivery" in json.loads(done.stdout)
+        assert wait_until(is_written)
 
 
 def same_message(world):
@@ -198,6 +208,7 @@ def dialogue(world):
             with open(tap.path(name), "wb") as f:
                 f.write(text)
         field = re.search(rb"X-Greylag: (\w+), score=([0-9.]+)", copies["delivered"])
+        world.settle()
         here = json.loads(greylag("store", "explain", "--json", tap.path("delivered")))
         bare = json.loads(greylag("bare", "explain", "--json", tap.path("sent")))
         tap.equal((here["verdict"], f"{here['score']:.6f}"), (field[1].decode(), field[2].decode()),

@@ -256,7 +256,7 @@ def check_page(tap, store, report):
         got = stats(daemon)["report"]
         tap.equal(got["all"]["ham_delay"], report["all"]["ham_delay"], "its numbers are those of the command")
         hours = f"{report['all']['ham_delay']['hours']:.1f}"
-        tap.ok(f"wanted mail waited {hours} hours" in page and f"All of them together {hours}" in page.replace("\xa0h", ""),
+        tap.ok(f"wanted mail waited {hours} hours" in page and f"All delays of ham {hours}" in page.replace("\xa0h", ""),
                "and said in the same way", page)
         tap.ok('class="banner bad"' not in daemon.get("/")[2].decode(), "nothing of it is red")
     finally:

@@ -39,7 +39,7 @@ class Programs:
         self.uri = uri or "lmdb:" + folder
 
     def ctl(self, *arguments):
-        return run(GREYLAGCTL, "-c", self.empty, "-o", "store.uri=" + self.uri, *arguments)
+        return run(GREYLAGCTL, "-c", self.empty, "-o", "policy.user=", "-o", "store.uri=" + self.uri, *arguments)
 
     def greylag(self, *arguments):
         return run(GREYLAG, "-c", self.empty, "-d", self.uri, *arguments)

@@ -44,6 +44,7 @@ classifier_libclassify_a_SOURCES = \
 	classifier/text.c classifier/text.h \
 	classifier/tokens.c classifier/tokens.h \
 	classifier/url.c classifier/url.h \
+	classifier/verdict.c classifier/verdict.h \
 	classifier/verdicts.c classifier/verdicts.h \
 	classifier/voice.c classifier/voice.h \
 	classifier/words.c classifier/words.h

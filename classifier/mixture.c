@@ -10,15 +10,6 @@ static const char *const voice_names[MIXTURE_VOICES] = {[VOICE_WORDS] = "words",
     [VOICE_CONTENT] = "content",
     [MIXTURE_FISHER] = "fisher"};
 
-static const char *const verdict_names[] = {
-    [VERDICT_HAM] = "ham", [VERDICT_SPAM] = "spam", [VERDICT_UNSURE] = "unsure"};
-
-const char *
-verdict_name(enum verdict verdict)
-{
-	return verdict_names[verdict];
-}
-
 const char *
 mixture_voice_name(unsigned voice)
 {

@@ -13,15 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include "classifier/ngrams.h"
-
-enum verdict {
-	VERDICT_HAM,
-	VERDICT_SPAM,
-	VERDICT_UNSURE,
-};
-
-/* "ham", "spam", "unsure" */
-const char *verdict_name(enum verdict verdict);
+#include "classifier/verdict.h"
 
 /* The logistic voices, in the order of enum voice_name, then Robinson-Fisher. */
 #define MIXTURE_FISHER VOICES

@@ -7,7 +7,7 @@
 #define GREYLAG_CLASSIFIER_ORIGIN_H
 
 #include "classifier/dialogue.h"
-#include "classifier/mixture.h"
+#include "classifier/verdict.h"
 
 /* A value, without pointers: it may go through a pipe. */
 struct origin {

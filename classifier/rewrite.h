@@ -8,7 +8,7 @@
 #include <stdint.h>
 #include <glib.h>
 
-#include "classifier/mixture.h"
+#include "classifier/verdict.h"
 
 #define REWRITE_FIELD "X-Greylag"
 

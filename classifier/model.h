@@ -54,7 +54,7 @@
 
 #define MODEL_PAGE_SLOTS 510
 #define MODEL_PAGE_CELLS (2 * MODEL_PAGE_SLOTS)
-#define MODEL_PAGES      ((VOICE_SLOTS + MODEL_PAGE_SLOTS - 1) / MODEL_PAGE_SLOTS) /* of a table */
+#define MODEL_PAGES      ((NGRAMS_SLOTS + MODEL_PAGE_SLOTS - 1) / MODEL_PAGE_SLOTS) /* of a table */
 
 enum model_head_cell {
 	MODEL_HEAD_SPAM, /* messages learned */

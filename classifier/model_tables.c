@@ -3,7 +3,7 @@
 #include <sys/mman.h>
 #include "classifier/model_state.h"
 
-#define BASE_SIZE (VOICE_SLOTS * sizeof(struct voice_sums))
+#define BASE_SIZE (NGRAMS_SLOTS * sizeof(struct voice_sums))
 #define HUGE_PAGE ((size_t)2 << 20)
 
 /* A message's slots lie all over a table, so large pages save a tenth of the time. Mapped, so that
@@ -50,7 +50,7 @@ model_preload(
 		return;
 	struct model_table *of = &model->tables[table];
 	size_t first = (size_t)page * MODEL_PAGE_SLOTS;
-	size_t room = 2 * MIN(VOICE_SLOTS - first, MODEL_PAGE_SLOTS);
+	size_t room = 2 * MIN(NGRAMS_SLOTS - first, MODEL_PAGE_SLOTS);
 	if (of->base == NULL)
 		of->base = base_new();
 	for (size_t i = 0; i < MIN(count, room); i++) {
@@ -132,7 +132,7 @@ model_add(
 {
 	struct model_table *of = &model->tables[table];
 	if (!of->alone && of->delta == NULL)
-		of->delta = g_new0(struct voice_sums, VOICE_SLOTS);
+		of->delta = g_new0(struct voice_sums, NGRAMS_SLOTS);
 	voice_add(of->alone ? of->base : of->delta, slots->list, slots->count, step);
 	for (size_t i = 0; i < slots->count; i++) {
 		uint32_t page = slots->list[i] / MODEL_PAGE_SLOTS;
@@ -193,7 +193,7 @@ static void
 drain_page(struct model *model, unsigned table, uint32_t page, const struct model_sink *sink)
 {
 	size_t first = (size_t)page * MODEL_PAGE_SLOTS;
-	size_t slots = MIN(MODEL_PAGE_SLOTS, VOICE_SLOTS - first);
+	size_t slots = MIN(MODEL_PAGE_SLOTS, NGRAMS_SLOTS - first);
 	if (!model->tables[table].alone)
 		drain_delta(model, table, page, first, slots, sink);
 	else

@@ -7,7 +7,7 @@
 
 /* A set of slots: a bit each, and above it a bit for each word of those that is not zero, so that
  * reading out in ascending order and clearing costs no more than what is in it. */
-#define SET_WORDS   (VOICE_SLOTS / 64)
+#define SET_WORDS   (NGRAMS_SLOTS / 64)
 #define SET_SUMMARY (SET_WORDS / 64)
 
 struct ngrams {
@@ -17,7 +17,7 @@ struct ngrams {
 };
 
 static const unsigned slot_bits[VOICES] = {
-    [VOICE_WORDS] = VOICE_SLOT_BITS,
+    [VOICE_WORDS] = NGRAMS_SLOT_BITS,
     [VOICE_RAW] = 19,
     [VOICE_TEXT] = 19,
     [VOICE_HEADER] = 18,

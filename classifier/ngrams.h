@@ -26,7 +26,6 @@
 #include "classifier/canonical.h"
 #include "classifier/message.h"
 #include "classifier/tokens.h"
-#include "classifier/voice.h"
 
 enum voice_name {
 	VOICE_WORDS,
@@ -48,8 +47,11 @@ enum voice_name {
 /* Changes whenever the same message and tokens may give other slots than before. */
 #define NGRAMS_VERSION 3
 
+#define NGRAMS_SLOT_BITS 20
+#define NGRAMS_SLOTS     (1u << NGRAMS_SLOT_BITS) /* of a voice's table */
+
 struct slots {
-	uint32_t *list; /* ascending, each below VOICE_SLOTS */
+	uint32_t *list; /* ascending, each below NGRAMS_SLOTS */
 	size_t count;
 };
 
@@ -86,7 +88,7 @@ void features_shrink(struct features *features);
 static inline uint32_t
 token_slot(uint64_t hash)
 {
-	return (uint32_t)(hash >> (64 - VOICE_SLOT_BITS));
+	return (uint32_t)(hash >> (64 - NGRAMS_SLOT_BITS));
 }
 
 /* That of a word of the text in the table of content, from that in the table of words. */

@@ -119,7 +119,7 @@ take_slots(struct reader *reader, uint32_t *list, struct slots *ret_slots)
 	for (size_t i = 0; i < count && !reader->bad; i++) {
 		list[i] = next + take_number(reader);
 		next = list[i] + 1;
-		if (list[i] >= VOICE_SLOTS)
+		if (list[i] >= NGRAMS_SLOTS)
 			reader->bad = true;
 	}
 	*ret_slots = (struct slots){.list = list, .count = count};

@@ -22,9 +22,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define VOICE_SLOT_BITS 20
-#define VOICE_SLOTS     (1u << VOICE_SLOT_BITS) /* of a table */
-
 /* Units of the sums. The bias takes steps of up to 1 from every message, hence a coarser n. */
 #define VOICE_Z_UNIT      65536.0   /* 2^16 */
 #define VOICE_N_UNIT      1048576.0 /* 2^20 */

@@ -14,7 +14,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	for (unsigned voice = 0; voice < VOICES; voice++) {
 		const struct slots *slots = &features.voices[voice];
 		for (size_t i = 0; i < slots->count; i++) {
-			g_assert_cmpuint(slots->list[i], <, VOICE_SLOTS);
+			g_assert_cmpuint(slots->list[i], <, NGRAMS_SLOTS);
 			g_assert_true(i == 0 || slots->list[i - 1] < slots->list[i]);
 		}
 	}

@@ -89,7 +89,7 @@ assert_slots(const struct slots *slots, GArray *expected)
 	assert_same_bytes(slots->list, slots->count * sizeof(uint32_t), expected->data,
 	    expected->len * sizeof(uint32_t));
 	for (size_t i = 0; i < slots->count; i++) {
-		g_assert_cmpuint(slots->list[i], <, VOICE_SLOTS);
+		g_assert_cmpuint(slots->list[i], <, NGRAMS_SLOTS);
 		g_assert_true(i == 0 || slots->list[i - 1] < slots->list[i]);
 	}
 	g_array_free(expected, TRUE);
@@ -201,7 +201,7 @@ test_padding(void)
 static void
 test_checksum(void)
 {
-	uint32_t list[] = {1, 7, 4096, 65536, VOICE_SLOTS - 1};
+	uint32_t list[] = {1, 7, 4096, 65536, NGRAMS_SLOTS - 1};
 	struct slots slots = {.list = list, .count = G_N_ELEMENTS(list)};
 	const uint32_t whole = slots_checksum(&slots);
 

@@ -67,7 +67,7 @@ test_round_trip(void)
 
 		for (unsigned voice = 0; voice < VOICES; voice++)
 			features.voices[voice] = random_slots(random, counts[i][voice],
-			    voice == VOICE_WORDS ? 5000 : VOICE_SLOTS, room + 3000 * voice);
+			    voice == VOICE_WORDS ? 5000 : NGRAMS_SLOTS, room + 3000 * voice);
 		rehearsal_encode(&features, bytes);
 		g_assert_true(rehearsal_decode(bytes->data, bytes->len, &back));
 		assert_same(&features, &back);
@@ -78,7 +78,7 @@ test_round_trip(void)
 static void
 test_ends_of_the_table(void)
 {
-	uint32_t words[] = {0, 1, VOICE_SLOTS - 2, VOICE_SLOTS - 1, END}, none[] = {END};
+	uint32_t words[] = {0, 1, NGRAMS_SLOTS - 2, NGRAMS_SLOTS - 1, END}, none[] = {END};
 	const struct features features = {
 	    .voices = {make_slots(words), make_slots(none), make_slots(words)}};
 	g_autoptr(GByteArray) bytes = g_byte_array_new();
@@ -130,7 +130,7 @@ assert_harmless(const uint8_t *bytes, size_t length)
 		const struct slots *slots = &features.voices[voice];
 
 		for (size_t i = 0; i < slots->count; i++) {
-			g_assert_cmpuint(slots->list[i], <, VOICE_SLOTS);
+			g_assert_cmpuint(slots->list[i], <, NGRAMS_SLOTS);
 			g_assert_true(i == 0 || slots->list[i - 1] < slots->list[i]);
 		}
 	}

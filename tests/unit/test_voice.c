@@ -3,6 +3,7 @@
 #include <string.h>
 #include <glib.h>
 
+#include "classifier/ngrams.h"
 #include "classifier/voice.h"
 
 static const struct voice_options words_options = {.alpha = 1, .beta = 0.001, .power = 0.5};
@@ -98,9 +99,9 @@ test_weights_add_up(void)
 static void
 test_learning_moves_the_score(void)
 {
-	static const uint32_t slots[] = {3, 8, 9, 1000, VOICE_SLOTS - 1};
+	static const uint32_t slots[] = {3, 8, 9, 1000, NGRAMS_SLOTS - 1};
 	const size_t count = G_N_ELEMENTS(slots);
-	g_autofree struct voice_sums *table = g_new0(struct voice_sums, VOICE_SLOTS);
+	g_autofree struct voice_sums *table = g_new0(struct voice_sums, NGRAMS_SLOTS);
 	struct voice_sums sums[5], bias = {0};
 
 	for (int i = 0; i < 4; i++) {
@@ -128,14 +129,14 @@ static void
 test_exact(void)
 {
 	g_autoptr(GRand) random = g_rand_new_with_seed(7);
-	g_autofree struct voice_sums *table = g_new0(struct voice_sums, VOICE_SLOTS);
+	g_autofree struct voice_sums *table = g_new0(struct voice_sums, NGRAMS_SLOTS);
 	g_autofree struct voice_sums *before = NULL;
 	struct voice_step steps[10];
 	uint32_t slots[10][50];
 
-	for (uint32_t i = 0; i < VOICE_SLOTS; i += 3)
+	for (uint32_t i = 0; i < NGRAMS_SLOTS; i += 3)
 		table[i] = (struct voice_sums){(int32_t)i - 5000, (int32_t)i};
-	before = g_memdup2(table, VOICE_SLOTS * sizeof(*table));
+	before = g_memdup2(table, NGRAMS_SLOTS * sizeof(*table));
 	for (unsigned i = 0; i < 10; i++) {
 		double score = g_rand_double_range(random, -4, 4);
 
@@ -144,14 +145,14 @@ test_exact(void)
 		voice_learn(&words_options, score, 50, i % 2, &steps[i]);
 		voice_add(table, slots[i], 50, &steps[i]);
 	}
-	g_assert_cmpint(memcmp(table, before, VOICE_SLOTS * sizeof(*table)), !=, 0);
+	g_assert_cmpint(memcmp(table, before, NGRAMS_SLOTS * sizeof(*table)), !=, 0);
 	for (unsigned i = 0; i < 10; i++) {
 		unsigned other = (i * 3 + 1) % 10;
 		struct voice_step back = voice_step_negated(&steps[other]);
 
 		voice_add(table, slots[other], 50, &back);
 	}
-	g_assert_cmpint(memcmp(table, before, VOICE_SLOTS * sizeof(*table)), ==, 0);
+	g_assert_cmpint(memcmp(table, before, NGRAMS_SLOTS * sizeof(*table)), ==, 0);
 }
 
 static void

@@ -6,7 +6,17 @@
 
 #define LIMIT 70000
 
+/* So often a piece of a long body stands there, so that a small input passes the limits. */
+#define REPEATED 512
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void
+play_long_body(struct milter_message *message, const uint8_t *bytes, size_t length)
+{
+	for (unsigned i = 0; i < REPEATED; i++)
+		milter_message_body(message, bytes, length);
+}
 
 /* One event: its kind, a length, and so many bytes. */
 static size_t
@@ -32,7 +42,8 @@ play(struct milter_message *message, const struct milter_client *client, const u
 		milter_message_field(message, text, rest ? rest : "", data[0] & 8);
 		break;
 	case 5: milter_message_end_of_header(message); break;
-	default: milter_message_body(message, bytes, length);
+	case 6: milter_message_body(message, bytes, length); break;
+	default: play_long_body(message, bytes, length);
 	}
 	return MIN(size, 2) + length;
 }

@@ -78,44 +78,63 @@ is_of_one_message(const char *word, size_t length)
 	return length >= name && g_ascii_strncasecmp(word, signature, name) == 0;
 }
 
+/* Where the reading of a value is. */
+struct cursor {
+	const char *at, *end;
+	int comment;  /* how deep in comments */
+	bool section; /* the next atom is the first of its section */
+};
+
+/* The next atom outside of quotes and comments, where anything that the sender chose may stand;
+ * NULL at the end. */
+static const char *
+next_atom(struct cursor *c, size_t *ret_length)
+{
+	for (; c->at < c->end; c->at++) {
+		if (*c->at == '"' && !c->comment)
+			c->at = quoted_end(c->at, c->end);
+		else if (*c->at == '\\' && c->at + 1 < c->end)
+			c->at++;
+		else
+			c->comment += *c->at == '(' ? 1 : *c->at == ')' && c->comment ? -1 : 0;
+		if (c->at == c->end)
+			break;
+		c->section |= !c->comment && *c->at == ';';
+		if (!c->comment && is_atom(*c->at)) {
+			const char *start = c->at;
+
+			c->at = atom_end(start, c->end);
+			*ret_length = (size_t)(c->at - start);
+			return start;
+		}
+	}
+	return NULL;
+}
+
 void
 results_read(struct results *results, const char *value, size_t length, const char *const *trusted,
     results_fn word, void *context)
 {
 	g_autoptr(GString) methods = g_string_new(results->methods);
-	const char *end = value + length, *p = atom_end(value, end);
-	int comment = 0;
-	bool first = true, skip = true;
+	struct cursor c = {
+	    .at = atom_end(value, value + length), .end = value + length, .section = true};
+	bool skip = true;
+	const char *atom;
 	if (!results_are_trusted(value, length, trusted))
 		return;
-	for (; p < end; p++) {
-		/* What a sender chose may stand between quotes, or in a comment. */
-		if (*p == '"' && !comment)
-			p = quoted_end(p, end);
-		else if (*p == '\\' && p + 1 < end)
-			p++;
-		else
-			comment += *p == '(' ? 1 : *p == ')' && comment ? -1 : 0;
-		if (p == end)
-			break;
-		first |= !comment && *p == ';';
-		if (comment || !is_atom(*p))
-			continue;
-		const char *start = p;
+	while ((atom = next_atom(&c, &length))) {
+		bool is_method = c.section;
 		char method[METHOD_MAX];
-		p = atom_end(p, end);
-		length = (size_t)(p-- - start);
-		if (!memchr(start, '=', length))
+		if (!memchr(atom, '=', length))
 			continue;
-		bool is_method = first;
-		if (first) {
-			skip = !method_of(start, length, method) || is_above(results, method);
+		if (is_method) {
+			skip = !method_of(atom, length, method) || is_above(results, method);
 			if (!skip)
 				g_string_append(methods, method);
-			first = false;
+			c.section = false;
 		}
-		if (!skip && !is_of_one_message(start, length))
-			word(context, start, length, is_method);
+		if (!skip && !is_of_one_message(atom, length))
+			word(context, atom, length, is_method);
 	}
 	g_strlcpy(results->methods, methods->str, sizeof results->methods);
 }

@@ -242,6 +242,74 @@ is_invisible(const utf8proc_property_t *property, gunichar character)
 }
 
 static void
+put_as_letter(
+    struct folder *folder, const utf8proc_property_t *property G_GNUC_UNUSED, gunichar character)
+{
+	put_decomposed(folder, character);
+}
+
+static void
+put_as_space(struct folder *folder, const utf8proc_property_t *property G_GNUC_UNUSED,
+    gunichar character G_GNUC_UNUSED)
+{
+	put_separator(folder, ' ');
+}
+
+/* A full-width "!" is a "!". */
+static void
+put_as_punctuation(struct folder *folder, const utf8proc_property_t *property, gunichar character)
+{
+	if (property->decomp_type)
+		put_decomposed(folder, character);
+	else
+		put_separator(folder, ' ');
+}
+
+static void
+put_as_symbol(struct folder *folder, const utf8proc_property_t *property, gunichar character)
+{
+	if (character == 0xfffd)
+		put_separator(folder, ' ');
+	else if (property->decomp_type)
+		put_decomposed(folder, character);
+	else
+		put_symbol(folder, character);
+}
+
+enum kind { KIND_LETTER, KIND_SPACE, KIND_PUNCTUATION, KIND_SYMBOL };
+
+static void (*const others[])(
+    struct folder *folder, const utf8proc_property_t *property, gunichar character) = {
+    [KIND_LETTER] = put_as_letter,
+    [KIND_SPACE] = put_as_space,
+    [KIND_PUNCTUATION] = put_as_punctuation,
+    [KIND_SYMBOL] = put_as_symbol,
+};
+
+/* By general category; what has no row is as a letter. */
+static const enum kind kind_of[] = {
+    [UTF8PROC_CATEGORY_CN] = KIND_SPACE,
+    [UTF8PROC_CATEGORY_CC] = KIND_SPACE,
+    [UTF8PROC_CATEGORY_CS] = KIND_SPACE,
+    [UTF8PROC_CATEGORY_ZS] = KIND_SPACE,
+    [UTF8PROC_CATEGORY_ZL] = KIND_SPACE,
+    [UTF8PROC_CATEGORY_ZP] = KIND_SPACE,
+    [UTF8PROC_CATEGORY_PC] = KIND_PUNCTUATION,
+    [UTF8PROC_CATEGORY_PD] = KIND_PUNCTUATION,
+    [UTF8PROC_CATEGORY_PS] = KIND_PUNCTUATION,
+    [UTF8PROC_CATEGORY_PE] = KIND_PUNCTUATION,
+    [UTF8PROC_CATEGORY_PI] = KIND_PUNCTUATION,
+    [UTF8PROC_CATEGORY_PF] = KIND_PUNCTUATION,
+    [UTF8PROC_CATEGORY_PO] = KIND_PUNCTUATION,
+    [UTF8PROC_CATEGORY_SK] = KIND_PUNCTUATION,
+    [UTF8PROC_CATEGORY_SM] = KIND_SYMBOL,
+    [UTF8PROC_CATEGORY_SC] = KIND_SYMBOL,
+    [UTF8PROC_CATEGORY_SO] = KIND_SYMBOL,
+    /* The last of them, so that the table has a row for each. */
+    [UTF8PROC_CATEGORY_CO] = KIND_SPACE,
+};
+
+static void
 put_other(struct folder *folder, gunichar character)
 {
 	char joiner = lookalike(joiners, G_N_ELEMENTS(joiners), character);
@@ -255,40 +323,7 @@ put_other(struct folder *folder, gunichar character)
 		folder->invisible = character != 0xad;
 		return;
 	}
-	switch (property->category) {
-	case UTF8PROC_CATEGORY_SM:
-	case UTF8PROC_CATEGORY_SC:
-	case UTF8PROC_CATEGORY_SO:
-		if (character == 0xfffd)
-			put_separator(folder, ' ');
-		else if (property->decomp_type)
-			put_decomposed(folder, character);
-		else
-			put_symbol(folder, character);
-		break;
-	case UTF8PROC_CATEGORY_CN:
-	case UTF8PROC_CATEGORY_CC:
-	case UTF8PROC_CATEGORY_CS:
-	case UTF8PROC_CATEGORY_CO:
-	case UTF8PROC_CATEGORY_ZS:
-	case UTF8PROC_CATEGORY_ZL:
-	case UTF8PROC_CATEGORY_ZP: put_separator(folder, ' '); break;
-	case UTF8PROC_CATEGORY_PC:
-	case UTF8PROC_CATEGORY_PD:
-	case UTF8PROC_CATEGORY_PS:
-	case UTF8PROC_CATEGORY_PE:
-	case UTF8PROC_CATEGORY_PI:
-	case UTF8PROC_CATEGORY_PF:
-	case UTF8PROC_CATEGORY_PO:
-	case UTF8PROC_CATEGORY_SK:
-		/* A full-width "!" is a "!". */
-		if (property->decomp_type)
-			put_decomposed(folder, character);
-		else
-			put_separator(folder, ' ');
-		break;
-	default: put_decomposed(folder, character);
-	}
+	others[kind_of[property->category]](folder, property, character);
 }
 
 unsigned

@@ -205,6 +205,31 @@ network_decode(const struct record_field *field, struct prefix *network)
 	return true;
 }
 
+/* LAST and PASSED are as stored: seconds after the first attempt, PASSED plus one, or 0 for never.
+ * No time reaches as far as 2^40 s: larger numbers are no times, and would overflow. */
+static bool
+set_times(struct sighting *s, uint64_t last, uint64_t passed)
+{
+	if (s->first < 0 || (uint64_t)s->first >> 40 || last >> 40 || passed >> 40)
+		return false;
+	s->last = s->first + (int64_t)last;
+	s->passed = passed ? s->first + (int64_t)passed - 1 : 0;
+	return true;
+}
+
+static bool
+set_flags(struct sighting *s, uint64_t flags)
+{
+	s->network.address.family = flags & FLAG_IPV6 ? ADDRESS_IPV6 : ADDRESS_IPV4;
+	if (s->network.length > 8 * address_size(&s->network.address))
+		return false;
+	s->network = prefix_of(&s->network.address, s->network.length, s->network.length);
+	s->moved = flags & FLAG_MOVED;
+	s->observed = flags & FLAG_OBSERVED;
+	s->others = flags & FLAG_OTHERS;
+	return true;
+}
+
 static bool
 sighting_decode(const struct record_field *field, struct sighting *ret_sighting)
 {
@@ -233,18 +258,8 @@ sighting_decode(const struct record_field *field, struct sighting *ret_sighting)
 			break;
 		}
 	}
-	/* No time reaches as far as 2^40 s: larger numbers are no times, and would overflow. */
-	if (reader.broken || s.first < 0 || (uint64_t)s.first >> 40 || last >> 40 || passed >> 40)
+	if (reader.broken || !set_times(&s, last, passed) || !set_flags(&s, flags))
 		return false;
-	s.network.address.family = flags & FLAG_IPV6 ? ADDRESS_IPV6 : ADDRESS_IPV4;
-	if (s.network.length > 8 * address_size(&s.network.address))
-		return false;
-	s.network = prefix_of(&s.network.address, s.network.length, s.network.length);
-	s.last = s.first + (int64_t)last;
-	s.passed = passed ? s.first + (int64_t)passed - 1 : 0;
-	s.moved = flags & FLAG_MOVED;
-	s.observed = flags & FLAG_OBSERVED;
-	s.others = flags & FLAG_OTHERS;
 	*ret_sighting = s;
 	return true;
 }

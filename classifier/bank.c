@@ -9,6 +9,7 @@
 
 #include "classifier/bank_state.h"
 #include "classifier/registry.h"
+#include "db/open.h"
 #include "db/store_layout.h"
 
 struct model_options

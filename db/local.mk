@@ -4,6 +4,7 @@ db_libdb_a_SOURCES = \
 	db/change.c \
 	db/deliveries.c db/deliveries.h \
 	db/deliveries_note.c \
+	db/open.c db/open.h \
 	db/record.c db/record.h \
 	db/reputation.c db/reputation.h \
 	db/reputation_opinion.c \

@@ -173,10 +173,6 @@ struct store_options {
 
 #define STORE_ERROR (g_quark_from_static_string("store"))
 
-/* Opens after fork(2), once a process and folder. A store of another layout, and one that is no
- * store, are refused with a message for the postmaster. NULL and an error on failure. */
-struct store *store_open(const struct store_options *options, GError **error);
-
 /* Whether store_open() failed since there is no store yet. */
 bool store_is_missing(const GError *error);
 
@@ -193,10 +189,6 @@ bool store_become_owner(const char *uri, GError **error);
  * ids alone, and back. */
 bool store_act_as_owner(const char *uri, GError **error);
 void store_act_as_self(void);
-
-/* The store at URI is a server's: reads complete after their call, and scans go in no
- * order, but those of slots and memory. */
-bool store_is_shared(const char *uri);
 
 /* The store's own secret for lib/keyedhash, made with the store. */
 const uint8_t *store_hash_key(const struct store *store);

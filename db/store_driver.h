@@ -63,9 +63,6 @@ extern const struct store_driver store_mem_driver;
 extern const struct store_driver store_redis_driver, store_redis_unix_driver,
     store_redis_sentinel_driver, store_redis_cluster_driver;
 
-/* A server with a local store that takes over; see db/store_fallback.h. */
-struct store *store_fallback_open(const struct store_options *options, GError **error);
-
 /* The update of store_add_many(), by which a driver knows that no old bytes are needed. */
 void store_add_deltas(const struct store_bytes *old, struct store_change *change, void *job);
 

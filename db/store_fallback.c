@@ -562,7 +562,7 @@ take_hash_key(void *context, size_t index G_GNUC_UNUSED, enum store_result resul
 }
 
 static struct store *
-open_local(const struct store_options *options, GError **error)
+open_local(const struct store_options *options, fallback_open_fn open, GError **error)
 {
 	const struct store_options local = {
 	    .uri = options->fallback,
@@ -572,7 +572,7 @@ open_local(const struct store_options *options, GError **error)
 	};
 
 	if (g_str_has_prefix(options->fallback, "lmdb:"))
-		return store_open(&local, error);
+		return open(&local, error);
 	g_set_error(error, STORE_ERROR, 0, "store.fallback \"%s\": expected lmdb:FOLDER",
 	    options->fallback);
 	return NULL;
@@ -580,7 +580,8 @@ open_local(const struct store_options *options, GError **error)
 
 /* The server, even if it is down, once its secret is known. */
 static struct store *
-open_remote(struct store_fallback *f, const struct store_options *options, GError **error)
+open_remote(struct store_fallback *f, const struct store_options *options, fallback_open_fn open,
+    GError **error)
 {
 	struct store_options remote = *options;
 	const uint8_t key = 'H';
@@ -591,7 +592,7 @@ open_remote(struct store_fallback *f, const struct store_options *options, GErro
 	f->away = false;
 	remote.fallback = NULL;
 	remote.hash_key = known ? f->store.hash_key : NULL;
-	return store_open(&remote, error);
+	return open(&remote, error);
 }
 
 static bool
@@ -603,7 +604,7 @@ watch(int epoll, int fd)
 }
 
 struct store *
-store_fallback_open(const struct store_options *options, GError **error)
+store_fallback_open(const struct store_options *options, fallback_open_fn open, GError **error)
 {
 	struct store_fallback *f = g_new0(struct store_fallback, 1);
 	uint64_t process;
@@ -620,8 +621,8 @@ store_fallback_open(const struct store_options *options, GError **error)
 	process = (uint64_t)g_random_int() << 32 | g_random_int();
 	memcpy(f->process, &process, sizeof f->process);
 	g_queue_init(&f->adds);
-	f->local = open_local(options, error);
-	f->remote = f->local ? open_remote(f, options, error) : NULL;
+	f->local = open_local(options, open, error);
+	f->remote = f->local ? open_remote(f, options, open, error) : NULL;
 	if (!f->remote) {
 		fallback_free(f);
 		return NULL;

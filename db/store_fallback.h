@@ -113,4 +113,9 @@ void fallback_encode(const struct store_step *step, GByteArray *bytes);
 bool fallback_decode(
     struct store_bytes *bytes, struct store_delta *ret_delta, struct store_cell **ret_cells);
 
+/* Opens the server and the local store of OPTIONS, each by OPEN. */
+typedef struct store *(*fallback_open_fn)(const struct store_options *options, GError **error);
+struct store *store_fallback_open(
+    const struct store_options *options, fallback_open_fn open, GError **error);
+
 #endif

@@ -8,6 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "db/open.h"
 #include "policyd/privileges.h"
 
 /* -- errors -- */

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "db/open.h"
 #include "policyd/ctl.h"
 #include "policyd/ctl_json.h"
 #include "policyd/http_report_json.h"

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "db/open.h"
 #include "policyd/ctl.h"
 #include "policyd/ctl_life.h"
 #include "policyd/http_stats.h"

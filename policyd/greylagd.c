@@ -10,6 +10,7 @@
 #include <unistd.h>
 #include <glib.h>
 
+#include "db/open.h"
 #include "lib/log.h"
 #include "lib/settings.h"
 #include "policyd/http.h"

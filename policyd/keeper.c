@@ -3,6 +3,7 @@
 #include <ev.h>
 #include <glib.h>
 
+#include "db/open.h"
 #include "lib/log.h"
 #include "policyd/allowed.h"
 #include "policyd/merge.h"

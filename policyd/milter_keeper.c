@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "classifier/bank.h"
+#include "db/open.h"
 #include "lib/log.h"
 
 #define TICK          1000 /* milliseconds from one look at the tables and counters to the next */

@@ -15,6 +15,7 @@
 
 #include "classifier/verdicts.h"
 #include "db/deliveries.h"
+#include "db/open.h"
 #include "policyd/decision.h"
 #include "policyd/domains.h"
 #include "policyd/histogram.h"

@@ -1,4 +1,5 @@
 #include "tests/unit/lmdb_world.h"
+#include "db/open.h"
 
 #include <signal.h>
 #include <string.h>

@@ -1,6 +1,7 @@
 #include "config.h"
 
 #include "tests/unit/policy_world.h"
+#include "db/open.h"
 
 #include <string.h>
 #include <glib.h>

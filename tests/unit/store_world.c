@@ -1,4 +1,5 @@
 #include "tests/unit/store_world.h"
+#include "db/open.h"
 
 #include <poll.h>
 #include <string.h>

@@ -6,6 +6,7 @@
 #include <glib/gstdio.h>
 
 #include "db/deliveries.h"
+#include "db/open.h"
 #include "tests/unit/bytes.h"
 #include "tests/unit/redis_server.h"
 #include "tests/unit/store_drivers.h"

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <glib.h>
 
+#include "db/open.h"
 #include "policyd/domains.h"
 #include "policyd/policy.h"
 

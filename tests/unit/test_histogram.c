@@ -3,6 +3,7 @@
 #include <math.h>
 #include <glib.h>
 
+#include "db/open.h"
 #include "policyd/stats.h"
 #include "policyd/summary.h"
 

@@ -7,6 +7,7 @@
 #include <glib.h>
 #include <jansson.h>
 
+#include "db/open.h"
 #include "policyd/census.h"
 #include "policyd/greylist.h"
 #include "policyd/http_host.h"

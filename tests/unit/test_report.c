@@ -3,6 +3,7 @@
 #include <string.h>
 #include <glib.h>
 
+#include "db/open.h"
 #include "policyd/greylist.h"
 #include "policyd/report_words.h"
 #include "policyd/reporter.h"

@@ -8,6 +8,7 @@
 #include <glib.h>
 #include <glib/gstdio.h>
 
+#include "db/open.h"
 #include "db/store.h"
 #include "lib/keyedhash.h"
 #include "tests/unit/bytes.h"

@@ -7,6 +7,7 @@
 #include <glib.h>
 #include <glib/gstdio.h>
 
+#include "db/open.h"
 #include "db/store_fallback.h"
 #include "tests/unit/redis_server.h"
 #include "tests/unit/store_world.h"

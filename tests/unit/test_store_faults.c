@@ -20,6 +20,7 @@
 #include <glib/gstdio.h>
 #include <lmdb.h>
 
+#include "db/open.h"
 #include "db/store.h"
 #include "tests/unit/lmdb_world.h"
 

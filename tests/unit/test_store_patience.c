@@ -10,6 +10,7 @@
 #include <unistd.h>
 #include <glib.h>
 
+#include "db/open.h"
 #include "db/store.h"
 #include "tests/unit/lmdb_world.h"
 #include "tests/unit/redis_server.h"

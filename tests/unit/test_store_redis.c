@@ -8,6 +8,7 @@
 #include <string.h>
 #include <glib.h>
 
+#include "db/open.h"
 #include "db/store.h"
 #include "db/store_redis_find.h"
 #include "db/store_redis_uri.h"

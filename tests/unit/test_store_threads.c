@@ -4,6 +4,7 @@
 #include <string.h>
 #include <glib.h>
 
+#include "db/open.h"
 #include "db/store.h"
 #include "tests/unit/lmdb_world.h"
 

@@ -1,6 +1,7 @@
 #include <string.h>
 #include <glib.h>
 
+#include "db/open.h"
 #include "tests/unit/bytes.h"
 #include "db/store_driver.h"
 #include "policyd/tally.h"

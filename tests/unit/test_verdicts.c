@@ -7,6 +7,7 @@
 #include <glib.h>
 
 #include "classifier/verdicts.h"
+#include "db/open.h"
 #include "tests/unit/lmdb_world.h"
 
 #define NOW INT64_C(1800000000)

@@ -10,7 +10,7 @@
 #include <unistd.h>
 #include <glib.h>
 
-#include "classifier/cli.h"
+#include "classifier/cli/cli.h"
 #include "lib/log.h"
 
 #define PATHS "PATH... [--files-from FILE|-]"

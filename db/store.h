@@ -2,7 +2,7 @@
  * The store: keyed records that survive a crash, behind one interface for every driver.
  *
  *	lmdb:DIR     two LMDB environments in DIR, for policy and for tokens (the default)
- *	redis://...  a Redis server that several hosts share (see db/store_redis_uri.h);
+ *	redis://...  a Redis server that several hosts share (see db/redis/uri.h);
  *	             redis+unix:PATH by its socket; rediss:// and so on with TLS
  *	mem:         this process' memory, gone at its end (replay, tests)
  *
@@ -63,11 +63,11 @@ enum store_space {
 	STORE_MEMORY,     /* remembered messages' features, for rehearsal */
 	STORE_MODEL,      /* few records: totals, weights, parameters */
 	STORE_VERDICTS,   /* cells: the classifier's statistics of an hour */
-	STORE_REPUTATION, /* what became of a network's or domain's mail (db/reputation.h) */
-	STORE_DELIVERIES, /* messages that were judged (db/deliveries.h) */
+	STORE_REPUTATION, /* what became of a network's or domain's mail (db/history/) */
+	STORE_DELIVERIES, /* messages that were judged (db/history/) */
 	/* policy environment */
 	STORE_DOMAINS, /* cells: first attempts of a day by the recipient's domain */
-	STORE_JOURNAL, /* what a local store has to tell the server (db/store_fallback.h) */
+	STORE_JOURNAL, /* what a local store has to tell the server (db/fallback/fallback.h) */
 	STORE_SPACES,
 };
 

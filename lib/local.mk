@@ -26,3 +26,4 @@ lib/chart.$(OBJEXT): lib/page.cssi
 # libpsl is loaded when it is needed (lib/clientname.c).
 LIB_LIBS = lib/libgreylag.a $(GLIB_LIBS) $(PCRE2_LIBS) $(SODIUM_LIBS) -lm
 dist_man_MANS += lib/greylag.conf.5
+EXTRA_DIST += lib/README

@@ -15,13 +15,13 @@
 #include <unistd.h>
 #include <glib.h>
 
-#include "classifier/message.h"
+#include "classifier/mail/message.h"
 #include "lib/log.h"
 #include "lib/settings.h"
-#include "policyd/milter.h"
-#include "policyd/milter_service.h"
-#include "policyd/privileges.h"
-#include "policyd/program.h"
+#include "policyd/milter/milter.h"
+#include "policyd/milter/service.h"
+#include "policyd/program/privileges.h"
+#include "policyd/program/program.h"
 
 /* Descriptors besides connections. */
 #define OTHER_FILES 64

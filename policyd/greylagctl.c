@@ -9,8 +9,8 @@
 #include <glib.h>
 
 #include "lib/log.h"
-#include "policyd/ctl.h"
-#include "policyd/ctl_life.h"
+#include "policyd/ctl/ctl.h"
+#include "policyd/ctl/life.h"
 
 static const struct ctl_command commands[] = {
     {"status", ctl_status, "[--json]",

@@ -10,15 +10,15 @@
 #include <unistd.h>
 #include <glib.h>
 
-#include "db/open.h"
+#include "db/open/open.h"
 #include "lib/log.h"
 #include "lib/settings.h"
-#include "policyd/http.h"
-#include "policyd/keeper.h"
-#include "policyd/listener.h"
-#include "policyd/privileges.h"
-#include "policyd/program.h"
-#include "policyd/server.h"
+#include "policyd/http/http.h"
+#include "policyd/daemon/keeper.h"
+#include "policyd/program/listener.h"
+#include "policyd/program/privileges.h"
+#include "policyd/program/program.h"
+#include "policyd/daemon/server.h"
 
 /* Descriptors besides connections: store, sockets, log, loop. */
 #define OTHER_FILES 64

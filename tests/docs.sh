@@ -194,7 +194,7 @@ like "$(sed -n '/^A$/,/^\.Ss/p' "$page1")" 'Fl -files-from' 'and tells of --file
 
 # -- reasons --
 : >"$dir/wrong"
-sed -n 's/^ *\[REASON_[A-Z_]*\] = {"\([a-z-]*\)".*/\1/p' "$source/policyd/reason.c" >"$dir/reasons"
+sed -n 's/^ *\[REASON_[A-Z_]*\] = {"\([a-z-]*\)".*/\1/p' "$source/policyd/decide/reason.c" >"$dir/reasons"
 while read -r reason; do
 	grep -qE "(\.Pq |, )$reason( |$)" "$source/policyd/greylagd.8" || echo "$reason" >>"$dir/wrong"
 done <"$dir/reasons"

@@ -1,28 +1,55 @@
 #!/usr/bin/env python3
-"""The rules of the house that a machine can check: who may include whom, sizes, what must not occur."""
-import os, re, subprocess, sys
+"""The rules of the house that a machine can check: which room may use which, sizes, what must not occur."""
+import collections, glob, os, re, subprocess, sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "system"))
-from policy import SOURCE, Tap
+from policy import BUILD, SOURCE, Tap
 
-# Each folder may include itself and what stands before it.
+# The floors of the house, from the ground up.
 LAYERS = ["lib", "db", "classifier", "policyd"]
+
+# Each room, and those whose headers it may include and whose functions it may call. Every arrow is
+# used, and none leads back to where it came from.
+ROOMS = {room: set(others.split()) for room, others in {
+    "lib": "",
+    "db": "lib",
+    "db/fallback": "lib db",
+    "db/history": "lib db",
+    "db/lmdb": "lib db",
+    "db/redis": "lib db",
+    "db/open": "db db/fallback db/lmdb db/redis",
+    "classifier/mail": "lib",
+    "classifier/features": "lib db/history classifier/mail",
+    "classifier/model": "classifier/mail classifier/features",
+    "classifier/bank": "lib db db/history db/open classifier/mail classifier/features classifier/model",
+    "classifier/cli": "lib db db/history classifier/mail classifier/features classifier/model classifier/bank",
+    "classifier": "lib db classifier/bank classifier/cli",
+    "policyd/decide": "lib db db/history",
+    "policyd/program": "lib policyd/decide",
+    "policyd/stats": "lib db db/history classifier/bank policyd/decide",
+    "policyd/daemon": "lib db db/open policyd/decide policyd/program policyd/stats",
+    "policyd/view": "lib db policyd/decide policyd/stats policyd/daemon",
+    "policyd/ctl": "lib db db/history db/open policyd/decide policyd/program policyd/stats policyd/daemon policyd/view",
+    "policyd/http": "lib db classifier/mail policyd/decide policyd/program policyd/stats policyd/daemon policyd/view",
+    "policyd/milter": "lib db db/history db/open classifier/mail classifier/features classifier/model classifier/bank policyd/decide policyd/program",
+    "policyd": "lib db db/open classifier/mail policyd/decide policyd/program policyd/stats policyd/daemon policyd/ctl policyd/http policyd/milter",
+}.items()}
 
 # A library's header, and the modules that it belongs to.
 OWNERS = {
-    "lmdb.h": "db/store_lmdb",
-    "hiredis/hiredis_ssl.h": "db/store_redis_tls",
-    "openssl/": "db/store_redis_tls",
-    "hiredis": "db/store_redis",
+    "lmdb.h": "db/lmdb/",
+    "hiredis/hiredis_ssl.h": "db/redis/tls",
+    "openssl/": "db/redis/tls",
+    "hiredis": "db/redis/",
     "pcre2.h": "lib/pattern",
-    "gmime/": "classifier/content",
-    "libxml/": "classifier/html",
+    "gmime/": "classifier/mail/content",
+    "libxml/": "classifier/mail/html",
     "libpsl.h": "lib/clientname",
-    "microhttpd.h": "policyd/http",
-    "libmilter/": "policyd/milter",
-    "sodium.h": "lib/keyedhash|classifier/(canonical|message)",
-    "ev.h": "policyd/(greylagd|http|keeper|server)",
-    "jansson.h": "policyd/(ctl|http|stats)|classifier/cli_",
+    "microhttpd.h": "policyd/http/http",
+    "libmilter/": "policyd/milter/milter",
+    "sodium.h": "lib/keyedhash|classifier/mail/(canonical|message)",
+    "ev.h": "policyd/(greylagd|http/http|daemon/(keeper|server))",
+    "jansson.h": "policyd/(ctl|view|stats)/|classifier/cli/",
 }
 
 FORBIDDEN = ["strcpy", "strcat", "sprintf", "vsprintf", "gets", "atoi", "strtok", "system", "alloca"]
@@ -52,12 +79,87 @@ def includes(text, kind):
     return [(text.count("\n", 0, m.start()) + 1, m.group(1)) for m in re.finditer(pattern, text, re.M)]
 
 
-def wrong_layers(files):
+def room(path):
+    return os.path.dirname(path)
+
+
+def arrows(files):
+    """(place, room, the room that it includes a header of)"""
     for path, text in files:
-        allowed = LAYERS[:LAYERS.index(path.split("/")[0]) + 1]
         for line, name in includes(text, "own"):
-            if name != "config.h" and name.split("/")[0] not in allowed:
-                yield f"{path}:{line}: includes {name}"
+            if name != "config.h" and room(name) != room(path):
+                yield f"{path}:{line}", room(path), room(name)
+
+
+def wrong_arrows(files):
+    for place, origin, target in arrows(files):
+        if target not in ROOMS.get(origin, ()):
+            yield f"{place}: {origin} may not use {target}"
+
+
+def symbols(rooms):
+    """What nm says of the objects of each room: (room, object, kind, symbol)"""
+    for name in rooms:
+        for source in sorted(glob.glob(os.path.join(SOURCE, name, "*.c"))):
+            path = os.path.join(BUILD, os.path.relpath(source, SOURCE)[:-1] + "o")
+            if not os.path.exists(path):
+                continue  # a driver that is not built in
+            out = subprocess.run(["nm", "-A", "-P", path], capture_output=True, text=True, check=True).stdout
+            for line in out.splitlines():
+                symbol, kind = line.split(": ", 1)[1].split()[:2]
+                yield name, os.path.relpath(path, BUILD), kind, symbol
+
+
+def calls(symbols):
+    """(object, room, the room that it calls, the function): by whatever header it came to know it."""
+    symbols = list(symbols)
+    home = {symbol: name for name, _, kind, symbol in symbols if kind in "TDBRVC"}
+    for name, path, kind, symbol in symbols:
+        if kind == "U" and home.get(symbol, name) != name:
+            yield path, name, home[symbol], symbol
+
+
+def wrong_calls(symbols):
+    for path, name, target, symbol in calls(symbols):
+        if target not in ROOMS[name]:
+            yield f"{path}: {symbol}() of {target}, which {name} may not use"
+
+
+def circles():
+    def reached(name, seen):
+        for other in ROOMS[name] - seen:
+            seen.add(other)
+            reached(other, seen)
+        return seen
+    return [f"{name} uses itself in the end" for name in ROOMS if name in reached(name, set())]
+
+
+def floors():
+    for name, others in ROOMS.items():
+        for other in others:
+            if LAYERS.index(other.split("/")[0]) > LAYERS.index(name.split("/")[0]):
+                yield f"{other} is above {name}"
+
+
+def unused_arrows(files, symbols):
+    used = collections.defaultdict(set)
+    for _, origin, target in arrows(files):
+        used[origin].add(target)
+    for _, origin, target, _ in calls(symbols):
+        used[origin].add(target)
+    for name, others in ROOMS.items():
+        for other in sorted(others - used[name]):
+            yield f"{name} does not use {other}"
+
+
+def strangers(files):
+    """Files outside of all rooms, and rooms without a README."""
+    for path, _ in files:
+        if room(path) not in ROOMS:
+            yield f"{path} lies in no room"
+    for name in ROOMS:
+        if name != "lib" and not os.path.exists(os.path.join(SOURCE, name, "README")):
+            yield f"{name} has no README"
 
 
 def wrong_owners(files):
@@ -116,10 +218,16 @@ def guards(files):
 
 with Tap() as tap:
     ours = list(sources(*LAYERS))
+    linked = list(symbols(ROOMS))
     everything = ours + list(sources("tests"))
     tap.ok(len(ours) > 40, "the sources are found", len(ours))
     for name, faults in {
-        "policyd -> classifier -> db -> lib, never upwards": wrong_layers(ours),
+        "each file lies in a room, and each room has a README": strangers(ours),
+        "policyd -> classifier -> db -> lib, never upwards": floors(),
+        "no room uses itself by way of others": circles(),
+        "a room includes only what it may use": wrong_arrows(ours),
+        "and calls only that": wrong_calls(linked),
+        "no room may use what it does not use": unused_arrows(ours, linked),
         "each library's header is included by the module that it belongs to": wrong_owners(ours),
         "no forbidden function is called": forbidden_calls(everything),
         "nothing is marked as unfinished": marks(everything),
@@ -131,6 +239,8 @@ with Tap() as tap:
         found = list(faults)
         tap.ok(not found, name, *found)
     # That the check can fail is a promise, too.
-    bad = [("db/x.c", '#include "policyd/policy.h"\n#include <pcre2.h>\nint f(void) { return atoi("1"); }\n')]
-    tap.equal([len(list(check(bad))) for check in (wrong_layers, wrong_owners, forbidden_calls)], [1, 1, 1],
+    bad = [("db/lmdb/x.c", '#include "policyd/decide/rules.h"\n#include <pcre2.h>\nint f(void) { return atoi("1"); }\n')]
+    tap.equal([len(list(check(bad))) for check in (wrong_arrows, wrong_owners, forbidden_calls)], [1, 1, 1],
               "a file that breaks the rules is found out")
+    tap.equal(list(wrong_calls([("db", "db/x.o", "U", "rules_new"), ("policyd/decide", "rules.o", "T", "rules_new")])),
+              ["db/x.o: rules_new() of policyd/decide, which db may not use"], "and so is a call")

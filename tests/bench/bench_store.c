@@ -17,7 +17,7 @@
 #include <glib.h>
 #include <glib/gstdio.h>
 
-#include "db/open.h"
+#include "db/open/open.h"
 #include "db/store.h"
 
 #define KEY_SIZE    16

@@ -3,7 +3,7 @@
 #include <stdint.h>
 #include <string.h>
 #include <gmime/gmime.h>
-#include "classifier/content.h"
+#include "classifier/mail/content.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

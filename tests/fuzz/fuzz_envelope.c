@@ -5,7 +5,7 @@
 #include <string.h>
 #include <glib.h>
 
-#include "policyd/envelope.h"
+#include "policyd/decide/envelope.h"
 
 typedef size_t (*normalise_fn)(const char *, size_t, char[ENVELOPE_ADDRESS_SIZE]);
 

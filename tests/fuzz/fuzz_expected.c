@@ -8,7 +8,7 @@
 #include <string.h>
 #include <glib.h>
 
-#include "policyd/expected.h"
+#include "policyd/decide/expected.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -2,7 +2,7 @@
  * make of it, and links are absolute. */
 #include <string.h>
 #include <glib.h>
-#include "classifier/html.h"
+#include "classifier/mail/html.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

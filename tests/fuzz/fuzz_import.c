@@ -8,8 +8,8 @@
 #include <string.h>
 #include <glib.h>
 
-#include "policyd/ctl_foreign.h"
-#include "policyd/ctl_json.h"
+#include "policyd/ctl/foreign.h"
+#include "policyd/ctl/json.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

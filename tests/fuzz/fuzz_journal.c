@@ -8,9 +8,9 @@
 #include <string.h>
 #include <glib.h>
 
-#include "db/store_fallback.h"
+#include "db/fallback/fallback.h"
 #ifdef HAVE_REDIS
-#include "db/store_redis_uri.h"
+#include "db/redis/uri.h"
 #endif
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

@@ -9,8 +9,8 @@
 #include <glib.h>
 
 #include "lib/log.h"
-#include "policyd/logline.h"
-#include "policyd/selector.h"
+#include "policyd/ctl/logline.h"
+#include "policyd/decide/selector.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -2,7 +2,7 @@
  * from the canonical bytes. */
 #include <string.h>
 #include <glib.h>
-#include "classifier/message.h"
+#include "classifier/mail/message.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -2,7 +2,7 @@
 #include <string.h>
 #include <glib.h>
 
-#include "policyd/milter_message.h"
+#include "policyd/milter/message.h"
 
 #define LIMIT 70000
 

@@ -6,7 +6,7 @@
 #include <string.h>
 #include <glib.h>
 
-#include "classifier/origin.h"
+#include "classifier/features/origin.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -6,7 +6,7 @@
 #include <string.h>
 #include <glib.h>
 
-#include "policyd/protocol.h"
+#include "policyd/decide/protocol.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

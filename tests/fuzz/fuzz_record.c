@@ -8,7 +8,7 @@
 #include <string.h>
 #include <glib.h>
 
-#include "tests/unit/bytes.h"
+#include "tests/unit/db/bytes.h"
 #include "db/record.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

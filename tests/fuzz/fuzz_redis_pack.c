@@ -4,7 +4,7 @@
 #include <glib.h>
 
 #include "db/store.h"
-#include "db/store_redis_pack.h"
+#include "db/redis/pack.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -1,7 +1,7 @@
 /* Any bytes as a remembered message: refused, or slots in order that are written as they were. */
 #include <string.h>
 #include <glib.h>
-#include "classifier/rehearsal.h"
+#include "classifier/model/rehearsal.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

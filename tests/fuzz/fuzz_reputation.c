@@ -8,7 +8,7 @@
 #include <string.h>
 #include <glib.h>
 
-#include "db/deliveries.h"
+#include "db/history/deliveries.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -8,7 +8,7 @@
 #include <string.h>
 #include <glib.h>
 
-#include "policyd/runstate.h"
+#include "policyd/program/runstate.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

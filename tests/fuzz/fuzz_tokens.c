@@ -2,7 +2,7 @@
  * the same when they are read again. */
 #include <string.h>
 #include <glib.h>
-#include "classifier/tokens.h"
+#include "classifier/features/tokens.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -8,8 +8,8 @@
 #include <string.h>
 #include <glib.h>
 
-#include "tests/unit/bytes.h"
-#include "policyd/triplet.h"
+#include "tests/unit/db/bytes.h"
+#include "policyd/decide/triplet.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -1,7 +1,7 @@
 /* Any bytes as the record of a store's turn: nothing, or a turn that comes back as it was. */
 #include <glib.h>
 
-#include "classifier/bank_turn.h"
+#include "classifier/bank/turn.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -8,7 +8,7 @@
 #include <string.h>
 #include <glib.h>
 
-#include "policyd/whitelist.h"
+#include "policyd/decide/whitelist.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

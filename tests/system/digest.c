@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <glib.h>
 
-#include "classifier/canonical.h"
+#include "classifier/mail/canonical.h"
 
 int
 main(int argc, char **argv)

@@ -13,13 +13,13 @@
 #include <time.h>
 #include <glib.h>
 
-#include "classifier/verdicts.h"
-#include "db/deliveries.h"
-#include "db/open.h"
-#include "policyd/decision.h"
-#include "policyd/domains.h"
-#include "policyd/histogram.h"
-#include "policyd/tally.h"
+#include "classifier/bank/verdicts.h"
+#include "db/history/deliveries.h"
+#include "db/open/open.h"
+#include "policyd/decide/decision.h"
+#include "policyd/decide/domains.h"
+#include "policyd/stats/histogram.h"
+#include "policyd/stats/tally.h"
 
 /* Requests of an hour: a day's and a week's rhythm. */
 static double

@@ -1,0 +1,20 @@
+noinst_LIBRARIES += policyd/decide/libdecide.a
+policyd_decide_libdecide_a_SOURCES = \
+	policyd/decide/allowed.c policyd/decide/allowed.h \
+	policyd/decide/client.c policyd/decide/client.h \
+	policyd/decide/decision.c policyd/decide/decision.h \
+	policyd/decide/delivery.c policyd/decide/delivery.h \
+	policyd/decide/domains.c policyd/decide/domains.h \
+	policyd/decide/envelope.c policyd/decide/envelope.h \
+	policyd/decide/expected.c policyd/decide/expected.h \
+	policyd/decide/grey_facts.c policyd/decide/grey_facts.h \
+	policyd/decide/greylist.c policyd/decide/greylist.h \
+	policyd/decide/merge.c policyd/decide/merge.h \
+	policyd/decide/protocol.c policyd/decide/protocol.h \
+	policyd/decide/reason.c policyd/decide/reason.h \
+	policyd/decide/rules.c policyd/decide/rules.h \
+	policyd/decide/selector.c policyd/decide/selector.h \
+	policyd/decide/standing.c policyd/decide/standing.h \
+	policyd/decide/triplet.c policyd/decide/triplet.h \
+	policyd/decide/whitelist.c policyd/decide/whitelist.h
+EXTRA_DIST += policyd/decide/README

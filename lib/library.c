@@ -1,3 +1,5 @@
+#include "config.h"
+
 #include "lib/library.h"
 
 #include <dlfcn.h>

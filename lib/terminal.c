@@ -1,3 +1,5 @@
+#include "config.h"
+
 #include "lib/terminal.h"
 
 #include <stdlib.h>

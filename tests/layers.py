@@ -55,6 +55,7 @@ OWNERS = {
 FORBIDDEN = ["strcpy", "strcat", "sprintf", "vsprintf", "gets", "atoi", "strtok", "system", "alloca"]
 LINES_OF_FILE = 800
 LINES_OF_FUNCTION = 80
+BRANCHES = 20  # of a function, with the way straight through
 COLUMNS = 100
 
 
@@ -197,16 +198,43 @@ def long_lines(files):
                 yield f"{path}:{number}: {len(line.expandtabs(8))} columns"
 
 
-def long_functions(files):
-    paths = [os.path.join(SOURCE, path) for path, _ in files if path.endswith(".c")]
-    out = subprocess.run(["ctags", "--languages=C", "--kinds-C=f", "--fields=+ne", "-o", "-", *paths],
+def functions(files):
+    """(path, name, first line, last line, the lines without comments and strings)"""
+    texts = {os.path.join(SOURCE, path): text for path, text in files if path.endswith(".c")}
+    out = subprocess.run(["ctags", "--languages=C", "--kinds-C=f", "--fields=+ne", "-o", "-", *texts],
                          capture_output=True, text=True, check=True).stdout
+    bare = {path: without_comments_and_strings(text).split("\n") for path, text in texts.items()}
     for tag in out.splitlines():
-        fields = tag.split("\t")
-        extent = dict(f.split(":", 1) for f in fields[3:] if ":" in f)
-        if "end" in extent and int(extent["end"]) - int(extent["line"]) + 1 > LINES_OF_FUNCTION:
-            yield f"{os.path.relpath(fields[1], SOURCE)}: {fields[0]}(), " \
-                  f"{int(extent['end']) - int(extent['line']) + 1} lines"
+        name, path, *fields = tag.split("\t")
+        extent = dict(f.split(":", 1) for f in fields[1:] if ":" in f)
+        if "end" in extent:
+            first, last = int(extent["line"]), int(extent["end"])
+            yield os.path.relpath(path, SOURCE), name, first, last, bare[path][first - 1:last]
+
+
+def long_functions(functions):
+    for path, name, first, last, _ in functions:
+        if last - first + 1 > LINES_OF_FUNCTION:
+            yield f"{path}: {name}(), {last - first + 1} lines"
+
+
+def branches(lines):
+    """McCabe's number: each place where the way parts, and one."""
+    return 1 + len(re.findall(r"\b(?:if|for|while|case)\b|&&|\|\||\?", "\n".join(lines)))
+
+
+def winding_functions(functions):
+    for path, name, _, _, lines in functions:
+        if branches(lines) >= BRANCHES:
+            yield f"{path}: {name}() has {branches(lines)} branches"
+
+
+def late_configs(files):
+    """What config.h defines (_GNU_SOURCE) has to be defined before any header is read."""
+    for path, text in files:
+        first = re.search(r"^#\s*include.*$", text, re.M)
+        if path.endswith(".c") and first and first.group() != '#include "config.h"':
+            yield f"{path}: {first.group()} comes before config.h"
 
 
 def guards(files):
@@ -218,8 +246,9 @@ def guards(files):
 
 with Tap() as tap:
     ours = list(sources(*LAYERS))
-    linked = list(symbols(ROOMS))
     everything = ours + list(sources("tests"))
+    parts = list(functions(everything))
+    linked = list(symbols(ROOMS))
     tap.ok(len(ours) > 40, "the sources are found", len(ours))
     for name, faults in {
         "each file lies in a room, and each room has a README": strangers(ours),
@@ -233,7 +262,9 @@ with Tap() as tap:
         "nothing is marked as unfinished": marks(everything),
         f"no file has over {LINES_OF_FILE} lines": long_files(everything),
         f"no line has over {COLUMNS} columns": long_lines(everything),
-        f"no function has over {LINES_OF_FUNCTION} lines": long_functions(everything),
+        f"no function has over {LINES_OF_FUNCTION} lines": long_functions(parts),
+        f"and none has {BRANCHES} branches": winding_functions(parts),
+        "config.h comes first": late_configs(everything),
         "each header has its guard": guards(ours),
     }.items():
         found = list(faults)

@@ -1,3 +1,5 @@
+#include "config.h"
+
 #include "classifier/bank/recall.h"
 
 #include "classifier/bank/state.h"

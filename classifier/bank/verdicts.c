@@ -1,3 +1,5 @@
+#include "config.h"
+
 #include "classifier/bank/verdicts.h"
 
 #include <math.h>

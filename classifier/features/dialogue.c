@@ -1,3 +1,5 @@
+#include "config.h"
+
 #include "classifier/features/dialogue.h"
 
 #include <string.h>

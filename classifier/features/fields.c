@@ -1,3 +1,5 @@
+#include "config.h"
+
 #include "classifier/features/fields.h"
 
 #include <string.h>

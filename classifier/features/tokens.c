@@ -1,3 +1,5 @@
+#include "config.h"
+
 #include "classifier/features/bogowords.h"
 #include "classifier/features/tokens.h"
 

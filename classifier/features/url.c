@@ -1,3 +1,5 @@
+#include "config.h"
+
 #include "classifier/features/url.h"
 
 #include <string.h>

@@ -1,3 +1,5 @@
+#include "config.h"
+
 #include "classifier/features/words.h"
 
 #include <string.h>

@@ -1,3 +1,5 @@
+#include "config.h"
+
 #include "classifier/mail/canonical.h"
 
 #include <string.h>

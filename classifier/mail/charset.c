@@ -1,3 +1,5 @@
+#include "config.h"
+
 #include "classifier/mail/charset.h"
 
 #include <errno.h>

@@ -1,3 +1,5 @@
+#include "config.h"
+
 #include "classifier/mail/html.h"
 
 #include <string.h>

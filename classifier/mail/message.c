@@ -1,3 +1,5 @@
+#include "config.h"
+
 #include "classifier/mail/message.h"
 
 #include <string.h>

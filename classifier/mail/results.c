@@ -1,3 +1,5 @@
+#include "config.h"
+
 #include "classifier/mail/results.h"
 
 #include <string.h>

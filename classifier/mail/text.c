@@ -1,3 +1,5 @@
+#include "config.h"
+
 #include "classifier/mail/text.h"
 
 #include <string.h>

@@ -1,3 +1,5 @@
+#include "config.h"
+
 #include <float.h>
 #include <math.h>
 #include "classifier/model/fisher.h"

@@ -1,8 +1,10 @@
+#include "config.h"
+
 #include <math.h>
 #include <string.h>
 #include "classifier/model/rehearsal.h"
 
-#define VERSION 1
+#define FORMAT 1
 
 /* The golden ratio's fraction by 2^64: multiples of it spread evenly. */
 #define STEP UINT64_C(0x9e3779b97f4a7c15)
@@ -68,7 +70,7 @@ rehearsal_encode(const struct features *features, GByteArray *ret_bytes)
 	for (unsigned voice = 0; voice < VOICES; voice++)
 		numbers += 1 + features->voices[voice].count;
 	g_byte_array_set_size(ret_bytes, before + (guint)(numbers * NUMBER_BYTES));
-	uint8_t *at = put_number(ret_bytes->data + before, VERSION);
+	uint8_t *at = put_number(ret_bytes->data + before, FORMAT);
 	for (unsigned voice = 0; voice < VOICES; voice++) {
 		const struct slots *slots = &features->voices[voice];
 		uint32_t next = 0;
@@ -131,7 +133,7 @@ rehearsal_decode(const uint8_t *bytes, size_t length, struct features *ret_featu
 	struct reader reader = {.at = bytes, .end = bytes + length};
 	struct features features = {.block = g_new(uint32_t, length + 1)};
 	uint32_t *list = features.block;
-	reader.bad = take_number(&reader) != VERSION || reader.bad;
+	reader.bad = take_number(&reader) != FORMAT || reader.bad;
 	for (unsigned voice = 0; voice < VOICES && !reader.bad; voice++) {
 		take_slots(&reader, list, &features.voices[voice]);
 		list += features.voices[voice].count;

@@ -1,3 +1,5 @@
+#include "config.h"
+
 #include "policyd/ctl/aftermath.h"
 
 #include <string.h>

@@ -1,3 +1,5 @@
+#include "config.h"
+
 #include "policyd/ctl/filter.h"
 
 #include <string.h>

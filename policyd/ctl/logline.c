@@ -1,3 +1,5 @@
+#include "config.h"
+
 #include "policyd/ctl/logline.h"
 
 #include <string.h>

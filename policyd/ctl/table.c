@@ -1,3 +1,5 @@
+#include "config.h"
+
 #include "policyd/ctl/table.h"
 
 #include <stdio.h>

@@ -1,3 +1,5 @@
+#include "config.h"
+
 #include "policyd/daemon/census.h"
 
 #include <string.h>

@@ -1,3 +1,5 @@
+#include "config.h"
+
 #include "policyd/daemon/keeper.h"
 
 #include <ev.h>

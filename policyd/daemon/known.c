@@ -1,3 +1,5 @@
+#include "config.h"
+
 #include "policyd/daemon/known.h"
 
 #include <string.h>

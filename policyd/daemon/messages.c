@@ -1,3 +1,5 @@
+#include "config.h"
+
 #include "policyd/daemon/messages.h"
 
 #include <string.h>

@@ -1,3 +1,5 @@
+#include "config.h"
+
 #include "policyd/daemon/policy.h"
 
 #include <string.h>

@@ -1,3 +1,5 @@
+#include "config.h"
+
 #include "policyd/daemon/reporter.h"
 
 #include "policyd/daemon/walk.h"

@@ -1,5 +1,7 @@
 /* Record (db/record.h), allowed at 1795000000 for an hour: 01  01 04 6a fd 86 c0  02 04 6a fd 94 d0
  */
+#include "config.h"
+
 #include "policyd/decide/allowed.h"
 
 #include <string.h>

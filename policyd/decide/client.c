@@ -2,6 +2,8 @@
  * Key: 04 and four bytes, or 06 and the first eight of the address. Record (db/record.h), three
  * passes, the last at 1795000000: 01  01 01 03  02 04 6a fd 86 c0
  */
+#include "config.h"
+
 #include "policyd/decide/client.h"
 
 #include <string.h>

@@ -1,3 +1,5 @@
+#include "config.h"
+
 #include "policyd/decide/decision.h"
 
 #include <string.h>

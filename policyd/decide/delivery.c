@@ -1,3 +1,5 @@
+#include "config.h"
+
 #include "policyd/decide/delivery.h"
 
 #include <string.h>

@@ -1,3 +1,5 @@
+#include "config.h"
+
 #include "policyd/decide/domains.h"
 
 #include <string.h>

@@ -5,6 +5,8 @@
  *
  * Both addresses are left out where they are not to be kept: the key has their hashes.
  */
+#include "config.h"
+
 #include "policyd/decide/expected.h"
 
 #include <string.h>

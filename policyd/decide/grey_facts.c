@@ -1,3 +1,5 @@
+#include "config.h"
+
 #include "policyd/decide/grey_facts.h"
 
 #include <string.h>

@@ -1,3 +1,5 @@
+#include "config.h"
+
 #include "policyd/decide/greylist.h"
 
 #include <string.h>

@@ -1,3 +1,5 @@
+#include "config.h"
+
 #include "policyd/decide/merge.h"
 
 #include <string.h>

@@ -1,3 +1,5 @@
+#include "config.h"
+
 #include "policyd/decide/reason.h"
 
 static const struct reason_row rows[REASONS] = {

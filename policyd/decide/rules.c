@@ -1,3 +1,5 @@
+#include "config.h"
+
 #include "policyd/decide/rules.h"
 
 #include <string.h>

@@ -1,3 +1,5 @@
+#include "config.h"
+
 #include "policyd/decide/standing.h"
 
 #include <string.h>

@@ -17,6 +17,8 @@
  * are one field of numbers, each the seconds since the one before, in groups of 7 bits from the
  * lowest on, all but a number's last with bit 7 set: 08 03 0a a0 01 is 10 s and 170 s.
  */
+#include "config.h"
+
 #include "policyd/decide/triplet.h"
 
 #include <string.h>

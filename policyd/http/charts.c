@@ -1,3 +1,5 @@
+#include "config.h"
+
 #include "policyd/http/charts.h"
 
 #include <math.h>

@@ -1,3 +1,5 @@
+#include "config.h"
+
 #include "policyd/http/host.h"
 
 #include <string.h>

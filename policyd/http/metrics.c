@@ -1,3 +1,5 @@
+#include "config.h"
+
 #include "policyd/http/metrics.h"
 
 #include <inttypes.h>

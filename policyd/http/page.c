@@ -1,3 +1,5 @@
+#include "config.h"
+
 #include "policyd/http/page.h"
 
 #include <math.h>

@@ -1,3 +1,5 @@
+#include "config.h"
+
 #include "policyd/http/report.h"
 
 #include <math.h>

@@ -1,3 +1,5 @@
+#include "config.h"
+
 #include "policyd/http/words.h"
 
 #include <math.h>

@@ -1,3 +1,5 @@
+#include "config.h"
+
 #include "policyd/stats/histogram.h"
 
 #include <math.h>

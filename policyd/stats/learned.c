@@ -1,3 +1,5 @@
+#include "config.h"
+
 #include "policyd/stats/learned.h"
 
 #include <string.h>

@@ -1,3 +1,5 @@
+#include "config.h"
+
 #include "policyd/stats/report.h"
 
 #include <math.h>

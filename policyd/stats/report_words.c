@@ -1,3 +1,5 @@
+#include "config.h"
+
 #include "policyd/stats/report_words.h"
 
 #include <glib.h>

@@ -1,3 +1,5 @@
+#include "config.h"
+
 #include "policyd/stats/series.h"
 
 #include <string.h>

@@ -1,3 +1,5 @@
+#include "config.h"
+
 #include "policyd/stats/sketch.h"
 
 #include <stdbool.h>

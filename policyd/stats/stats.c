@@ -1,3 +1,5 @@
+#include "config.h"
+
 #include "policyd/stats/stats.h"
 
 #include <string.h>

@@ -1,3 +1,5 @@
+#include "config.h"
+
 #include "policyd/stats/summary.h"
 
 #include <math.h>

@@ -1,3 +1,5 @@
+#include "config.h"
+
 #include "policyd/stats/tally.h"
 
 #include <glib.h>

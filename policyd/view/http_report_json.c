@@ -1,3 +1,5 @@
+#include "config.h"
+
 #include "policyd/view/http_report_json.h"
 
 #include <math.h>

@@ -1,3 +1,5 @@
+#include "config.h"
+
 #include "policyd/view/http_stats.h"
 
 #include <jansson.h>

@@ -5,6 +5,8 @@
  *	floor PORT
  */
 #define _GNU_SOURCE
+#include "config.h"
+
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>

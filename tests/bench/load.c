@@ -10,6 +10,8 @@
  * bytes each of these made the process PID grow. Prints one line of JSON; times in microseconds.
  */
 #define _GNU_SOURCE
+#include "config.h"
+
 #include <arpa/inet.h>
 #include <errno.h>
 #include <inttypes.h>

@@ -1,5 +1,7 @@
 /* Fields and encoded content come out as they do from GMime, whoever reads them. The first byte
  * says what the rest is. */
+#include "config.h"
+
 #include <stdint.h>
 #include <string.h>
 #include <gmime/gmime.h>

@@ -1,5 +1,7 @@
 /* Any text as HTML: what comes out is valid UTF-8, no longer than what entities and breaks can
  * make of it, and links are absolute. */
+#include "config.h"
+
 #include <string.h>
 #include <glib.h>
 #include "classifier/mail/html.h"

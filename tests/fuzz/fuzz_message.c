@@ -1,5 +1,7 @@
 /* Reading any bytes as a message: valid UTF-8 everywhere, all within the limits, the same again
  * from the canonical bytes. */
+#include "config.h"
+
 #include <string.h>
 #include <glib.h>
 #include "classifier/mail/message.h"

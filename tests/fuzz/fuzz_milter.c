@@ -1,4 +1,6 @@
 /* Any bytes as what a mail server tells of messages: bounded, and all memory is given back. */
+#include "config.h"
+
 #include <string.h>
 #include <glib.h>
 

@@ -1,5 +1,7 @@
 /* Any bytes as a packed value: refused, or a value that comes back when it is packed again. And any
  * bytes as a value. */
+#include "config.h"
+
 #include <string.h>
 #include <glib.h>
 

@@ -1,4 +1,6 @@
 /* Any bytes as a remembered message: refused, or slots in order that are written as they were. */
+#include "config.h"
+
 #include <string.h>
 #include <glib.h>
 #include "classifier/model/rehearsal.h"

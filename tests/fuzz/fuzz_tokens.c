@@ -1,5 +1,7 @@
 /* Any bytes as a message: its tokens are each there once, short, valid UTF-8, without spaces, and
  * the same when they are read again. */
+#include "config.h"
+
 #include <string.h>
 #include <glib.h>
 #include "classifier/features/tokens.h"

@@ -1,4 +1,6 @@
 /* Any bytes as the record of a store's turn: nothing, or a turn that comes back as it was. */
+#include "config.h"
+
 #include <glib.h>
 
 #include "classifier/bank/turn.h"

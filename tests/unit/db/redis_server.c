@@ -1,3 +1,5 @@
+#include "config.h"
+
 #include "tests/unit/db/redis_server.h"
 
 #include <signal.h>

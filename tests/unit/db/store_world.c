@@ -1,3 +1,5 @@
+#include "config.h"
+
 #include "tests/unit/db/store_world.h"
 #include "db/open/open.h"
 

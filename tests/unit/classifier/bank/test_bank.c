@@ -2,6 +2,8 @@
  * What was learned, through a store on a disk: a model that reads it back judges just as the one
  * that learned it.
  */
+#include "config.h"
+
 #include <signal.h>
 #include <string.h>
 #include <sys/resource.h>

@@ -2,6 +2,8 @@
  * Several trainers of one store on a Redis server: no count is lost, none is doubled, and what is
  * unlearned is gone to the bit.
  */
+#include "config.h"
+
 #include <string.h>
 #include <glib.h>
 

@@ -2,6 +2,8 @@
  * What the statistics of the classifier promise: numbers that add up by the hour, and a place in
  * the store that stays.
  */
+#include "config.h"
+
 #include <math.h>
 #include <string.h>
 #include <glib.h>

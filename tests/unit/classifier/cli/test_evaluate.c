@@ -1,3 +1,5 @@
+#include "config.h"
+
 #include <glib.h>
 
 #include "classifier/cli/evaluate.h"

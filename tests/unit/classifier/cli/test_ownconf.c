@@ -1,3 +1,5 @@
+#include "config.h"
+
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>

@@ -1,4 +1,6 @@
 /* Where a message came from, by what one's own hosts wrote into it. */
+#include "config.h"
+
 #include <string.h>
 #include <glib.h>
 

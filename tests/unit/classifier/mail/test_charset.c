@@ -1,3 +1,5 @@
+#include "config.h"
+
 #include <string.h>
 #include <glib.h>
 #include "classifier/mail/charset.h"

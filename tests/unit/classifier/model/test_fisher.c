@@ -3,6 +3,8 @@
  * tails of even degrees 2m by exp(-x/2) * sum((x/2)^k / k!, k < m) in decimals of 60 digits, those
  * of 1 and 3 degrees by erfc(), f(w) in fractions.
  */
+#include "config.h"
+
 #include <float.h>
 #include <math.h>
 #include <glib.h>

@@ -1,4 +1,6 @@
 /* Learning and unlearning, their order, and corrections. */
+#include "config.h"
+
 #include <glib.h>
 
 #include "tests/unit/classifier/model/model_world.h"

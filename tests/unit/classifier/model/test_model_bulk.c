@@ -1,8 +1,8 @@
+#include "config.h"
+
 #include <math.h>
 
 /* Bulk runs: messages are counted first and stepped on once, when the tables are made anew. */
-#include "config.h"
-
 #include <string.h>
 
 #include "tests/unit/classifier/model/model_world.h"

@@ -1,4 +1,6 @@
 /* A model that has learned little, unevenly, or too much; its store; its explanations. */
+#include "config.h"
+
 #include <math.h>
 #include <string.h>
 #include <glib.h>

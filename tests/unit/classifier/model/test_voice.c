@@ -1,4 +1,6 @@
 /* The expected steps and scores were computed apart from the code, in decimals of 60 digits. */
+#include "config.h"
+
 #include <math.h>
 #include <string.h>
 #include <glib.h>

@@ -1,4 +1,6 @@
 /* Reputation as a function of values: sums, their bounds, and what they mean at RCPT. */
+#include "config.h"
+
 #include <math.h>
 #include <string.h>
 #include <glib.h>

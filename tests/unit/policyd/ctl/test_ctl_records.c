@@ -2,6 +2,8 @@
  * greylagctl's records: JSON and back without loss, merging that never weakens, other servers'
  * dumps, filters as people type them.
  */
+#include "config.h"
+
 #include <string.h>
 #include <time.h>
 #include <glib.h>

@@ -1,4 +1,6 @@
 /* A line of the log, read back: what lib/log.h has written, behind any syslog's prefix. */
+#include "config.h"
+
 #include <string.h>
 #include <glib.h>
 

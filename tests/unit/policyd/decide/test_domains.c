@@ -2,6 +2,8 @@
  * First attempts by domain and what came of them: traffic through the policy on a store in
  * memory, against a count by hand of the same traffic.
  */
+#include "config.h"
+
 #include <string.h>
 #include <glib.h>
 

@@ -1,4 +1,6 @@
 /* What somebody waits for: which mail an expectation holds for, and its record. */
+#include "config.h"
+
 #include <string.h>
 #include <glib.h>
 

@@ -1,4 +1,6 @@
 /* What a message's delivery is told of greylisting. */
+#include "config.h"
+
 #include <string.h>
 #include <glib.h>
 

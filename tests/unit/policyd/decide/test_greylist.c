@@ -3,6 +3,8 @@
  * again between two attempts, as it is in the store. Numbers in brackets are the statements of
  * RFC 6647.
  */
+#include "config.h"
+
 #include <string.h>
 #include <glib.h>
 

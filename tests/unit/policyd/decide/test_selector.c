@@ -1,4 +1,6 @@
 /* What people name mail by: what is understood as what, and what is refused with which words. */
+#include "config.h"
+
 #include <string.h>
 #include <glib.h>
 

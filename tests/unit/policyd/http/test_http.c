@@ -2,6 +2,8 @@
  * What the statistics promise: counts in bounded memory, quantiles, hours that add up, and that
  * nothing from mail gets out of its place in HTML, JSON and OpenMetrics.
  */
+#include "config.h"
+
 #include <math.h>
 #include <string.h>
 #include <glib.h>

@@ -1,4 +1,6 @@
 /* What greylag-milter is made of, without libmilter. */
+#include "config.h"
+
 #include "policyd/milter/action.h"
 #include "policyd/milter/grey.h"
 #include "policyd/milter/message.h"

@@ -1,5 +1,7 @@
 /* Quantiles: of few values they are the values, of many they are near, of counts alone they are
  * interpolated. */
+#include "config.h"
+
 #include <math.h>
 #include <glib.h>
 

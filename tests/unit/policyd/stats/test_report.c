@@ -1,4 +1,6 @@
 /* The report's arithmetic on records made by hand; tests/system/report.py has whole traffic. */
+#include "config.h"
+
 #include <math.h>
 #include <string.h>
 #include <glib.h>

@@ -53,11 +53,9 @@ stress-farm: all
 
 # Every system test again and again beside load: FLAKES_ROUNDS=10 FLAKES_TESTS="tests/system/farm.py ...".
 dist_check_SCRIPTS += tests/flakes.sh
-FLAKES_ROUNDS = 10
-FLAKES_TESTS = $(SYSTEM_TESTS) $(TLS_TESTS)
 flakes: all $(check_PROGRAMS)
-	top_srcdir='$(abs_top_srcdir)' top_builddir='$(abs_top_builddir)' FLAKES_ROUNDS='$(FLAKES_ROUNDS)' \
-		$(SHELL) $(abs_srcdir)/tests/flakes.sh $(FLAKES_TESTS)
+	top_srcdir='$(abs_top_srcdir)' top_builddir='$(abs_top_builddir)' \
+		$(SHELL) $(abs_srcdir)/tests/flakes.sh $${FLAKES_TESTS:-$(SYSTEM_TESTS) $(TLS_TESTS)}
 .PHONY: flakes
 
 # Writes a month of counters for the page in the browser.

@@ -166,8 +166,8 @@ def nothing_is_left(tap, store, *paths):
 
 def head_maxima():
     """The first cell of the head that is no sum."""
-    with open(os.path.join(SOURCE, "classifier", "mixture.h")) as mixture, \
-            open(os.path.join(SOURCE, "classifier", "ngrams.h")) as ngrams:
+    with open(os.path.join(SOURCE, "classifier", "model", "mixture.h")) as mixture, \
+            open(os.path.join(SOURCE, "classifier", "features", "ngrams.h")) as ngrams:
         text = ngrams.read() + mixture.read()
     voices = text[text.index("enum voice_name"):]
     n = len(re.findall(r"^\s*VOICE_\w+", voices[:voices.index("}")], re.M))
